@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+# Targets: format, format-check, tidy, lint.
+add_custom_target(format COMMAND "${PROJECT_SOURCE_DIR}/tools/format" VERBATIM)
+add_custom_target(format-check COMMAND "${PROJECT_SOURCE_DIR}/tools/format" --check VERBATIM)
+add_custom_target(lint COMMAND "${PROJECT_SOURCE_DIR}/tools/lint" VERBATIM)
+
+# clang reads the compile commands that were written for gcc: it must not fail on
+# a warning flag it does not know, nor on sanitizer flags.
+find_program(RUN_CLANG_TIDY NAMES run-clang-tidy run-clang-tidy-14)
+if(RUN_CLANG_TIDY)
+    add_custom_target(tidy
+        COMMAND "${RUN_CLANG_TIDY}" -quiet -p "${PROJECT_BINARY_DIR}"
+            -extra-arg=-Wno-unknown-warning-option
+            "^${PROJECT_SOURCE_DIR}/(common|proto|gateway|publisher|tests)/.*\\.c$"
+        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" USES_TERMINAL VERBATIM)
+    # Generated headers must exist before clang looks for them.
+    foreach(target IN ITEMS gateway_core publisher_core)
+        get_target_property(type ${target} TYPE)
+        if(NOT type STREQUAL "INTERFACE_LIBRARY")
+            add_dependencies(tidy ${target})
+        endif()
+    endforeach()
+else()
+    add_custom_target(tidy COMMAND "${CMAKE_COMMAND}" -E echo "clang-tidy missing: tools/deps --test"
+        COMMAND "${CMAKE_COMMAND}" -E false VERBATIM)
+endif()

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* broadcast: POST /broadcast/: from a body to an answer that says what Redis has.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compiler.h"
+#include "publisher/https_conn.h"
+
+struct broadcast;
+struct bus_writer;
+struct loop;
+struct pub_metrics;
+
+struct broadcast_settings {
+    uint64_t publish_wait_ms; /* for requests without a key */
+    bool refresh_scoreboards; /* run updates make one due */
+    bool log_payloads;        /* at level debug */
+};
+struct broadcast_options {
+    struct bus_writer *writer;   /* borrowed, outlives this */
+    struct pub_metrics *metrics; /* the same */
+    struct broadcast_settings settings;
+};
+
+/* NULL: out of memory. */
+struct broadcast *broadcast_create(struct loop *l, const struct broadcast_options *o);
+/* After the writer, which ends what is still waiting. Accepts NULL. */
+struct broadcast *broadcast_free(struct broadcast *b);
+DEFINE_AUTO(broadcast)
+void broadcast_configure(struct broadcast *b, const struct broadcast_settings *s);
+/* Will reply. x->peer is the publisher's name. */
+void broadcast_post(struct broadcast *b, struct http_exchange *x);

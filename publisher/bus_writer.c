@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* bus_writer: the link, what is sent over it, and what replies mean. The events themselves are in
+ * bus_backlog.c.
+ *
+ * Only UNSENT_WINDOW bytes are handed to the link ahead of the socket, so that of a Redis which hangs
+ * almost all events are still WAITING, hence certainly not executed.
+ */
+#include "publisher/bus_writer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "publish_lua.h"
+#include "publisher/bus_backlog.h"
+#include "publisher/log_limit.h"
+#include "publisher/pub_metrics.h"
+
+enum {
+    UNSENT_WINDOW = 128 * 1024,
+    ATTEMPTS_MAX = 10,
+    RETRY_MS = 1000, /* of kept events, while Redis refuses them */
+    BEAT_MS = 5000,
+    LOG_INTERVAL_MS = 10000,
+    SCRIPTS_MAX = 4,
+};
+
+struct bus_writer {
+    struct loop *loop;           /* borrowed */
+    struct redis_link *link;     /* owned */
+    struct pub_metrics *metrics; /* borrowed */
+    char *prefix;                /* owned */
+    char *beat_channel;          /* owned */
+    struct redis_script publish;
+    struct redis_script *scripts[SCRIPTS_MAX]; /* borrowed, but for ours */
+    size_t n_scripts;
+    struct bus_backlog backlog;
+    struct timer beat;
+    struct timer kept_tick;
+    uint64_t kept_not_before_ms; /* Redis refuses at the moment */
+    char history_text[3][24];
+    struct str history[3]; /* for bus_write_prepare() */
+    struct log_limit refusal_limit;
+    bool stopping; /* nothing is sent any more */
+};
+
+static void pump(struct bus_writer *w);
+
+static void on_kept_tick(void *arg)
+{
+    struct bus_writer *w = arg;
+    bus_backlog_expire_kept(&w->backlog);
+    pump(w);
+}
+
+static bool reply_is(const struct redisReply *r, const char *word)
+{
+    return r->type == REDIS_REPLY_ARRAY && r->elements > 0 &&
+           r->element[0]->type == REDIS_REPLY_STRING && strcmp(r->element[0]->str, word) == 0;
+}
+
+static void on_executed(struct bus_writer *w, struct bus_write *e, const struct redisReply *r)
+{
+    if (e->kept_since_ms > 0) {
+        w->metrics->kept_written++;
+    }
+    if (reply_is(r, "ok")) {
+        bus_backlog_tell(&w->backlog, e, BUS_WRITTEN, STR_NONE);
+    } else if (reply_is(r, "again") && r->elements == 2) {
+        struct str kept = {r->element[1]->str, r->element[1]->len};
+        bus_backlog_tell(&w->backlog, e, BUS_REPEATED, kept);
+    } else if (reply_is(r, "conflict")) {
+        bus_backlog_tell(&w->backlog, e, BUS_CONFLICT, STR_NONE);
+    } else {
+        log_error("reply of publish.lua not understood", LF_I64("type", r->type));
+        bus_backlog_tell(&w->backlog, e, BUS_UNKNOWN, STR_NONE);
+    }
+    bus_backlog_drop(&w->backlog, e);
+}
+
+static void log_refusal(struct bus_writer *w, const struct redisReply *r)
+{
+    uint64_t silenced;
+    if (log_limit_pass(&w->refusal_limit, loop_now_ms(w->loop), LOG_INTERVAL_MS, &silenced)) {
+        log_error("redis refused an event", LF_S("error", ((struct str){r->str, r->len})),
+                  LF_U64("silenced", silenced));
+    }
+}
+
+/* Redis has not executed it, and would not execute another now. */
+static void on_refused(struct bus_writer *w, struct bus_write *e, const struct redisReply *r,
+                       uint64_t *counter)
+{
+    (*counter)++;
+    log_refusal(w, r);
+    w->kept_not_before_ms = loop_now_ms(w->loop) + RETRY_MS;
+    bus_backlog_not_written(&w->backlog, e);
+}
+
+/* Redis has restarted, or was told to forget; the link has loaded the script again. */
+static void on_no_script(struct bus_writer *w, struct bus_write *e, const struct redisReply *r)
+{
+    if (e->fn && e->attempts < ATTEMPTS_MAX) {
+        bus_backlog_move(&w->backlog, e, BUS_WRITE_AGAIN);
+    } else {
+        on_refused(w, e, r, &w->metrics->redis_other);
+    }
+}
+
+/* A fault in the data, which would come back each time: nothing is kept. */
+static void on_error_reply(struct bus_writer *w, struct bus_write *e, const struct redisReply *r)
+{
+    w->metrics->redis_other++;
+    log_refusal(w, r);
+    bus_backlog_give_up(&w->backlog, e, "redis refuses it");
+}
+
+/* The link was lost before the reply. */
+static void on_unanswered(struct bus_writer *w, struct bus_write *e)
+{
+    if (e->keyed && e->fn && !w->stopping) {
+        bus_backlog_move(&w->backlog, e, BUS_WRITE_AGAIN);
+    } else {
+        bus_backlog_give_up(&w->backlog, e, "the link was lost before the reply");
+    }
+}
+
+static void on_reply(const struct redisReply *r, void *arg)
+{
+    struct bus_write *e = arg;
+    struct bus_writer *w = e->writer;
+    if (!r) {
+        on_unanswered(w, e);
+        return;
+    }
+    switch (redis_error_of(r)) {
+    case REDIS_ERROR_NONE: on_executed(w, e, r); break;
+    case REDIS_ERROR_NOSCRIPT: on_no_script(w, e, r); break;
+    case REDIS_ERROR_AWAY: on_refused(w, e, r, &w->metrics->redis_away); break;
+    case REDIS_ERROR_FULL: on_refused(w, e, r, &w->metrics->redis_full); break;
+    case REDIS_ERROR_DENIED: on_refused(w, e, r, &w->metrics->redis_denied); break;
+    case REDIS_ERROR_OTHER: on_error_reply(w, e, r); break;
+    }
+    pump(w);
+}
+
+static struct bus_write *next_to_send(const struct bus_writer *w)
+{
+    struct bus_write *e = NULL;
+    if (loop_now_ms(w->loop) >= w->kept_not_before_ms) {
+        e = bus_backlog_first(&w->backlog, BUS_WRITE_KEPT);
+    }
+    if (!e) {
+        e = bus_backlog_first(&w->backlog, BUS_WRITE_AGAIN);
+    }
+    return e ? e : bus_backlog_first(&w->backlog, BUS_WRITE_WAITING);
+}
+
+static bool send_event(struct bus_writer *w, struct bus_write *e)
+{
+    bus_write_prepare(e, w->history);
+    return redis_link_eval(w->link, &w->publish, on_reply, e, (int)e->n_keys,
+                           (int)e->n_keys + BUS_WRITE_ARGUMENTS, e->argv);
+}
+
+/* Sends what may be sent now. Called whenever that may have become more. */
+static void pump(struct bus_writer *w)
+{
+    while (!w->stopping && redis_link_is_ready(w->link) &&
+           redis_link_unsent_bytes(w->link) < UNSENT_WINDOW) {
+        struct bus_write *e = next_to_send(w);
+        if (!e) {
+            return;
+        }
+        if (send_event(w, e)) {
+            bus_backlog_move(&w->backlog, e, BUS_WRITE_SENT);
+        } else if (redis_link_is_ready(w->link)) { /* too large for the link, or no memory */
+            bus_backlog_give_up(&w->backlog, e, "it cannot be sent");
+        }
+    }
+}
+
+enum bus_submit bus_writer_submit(struct bus_writer *w, const struct bus_event *event,
+                                  bus_done_fn fn, void *arg)
+{
+    bool keyed = event->idem.n > 0;
+    bool down = w->stopping || (!keyed && !redis_link_is_ready(w->link));
+    bool full = bus_backlog_is_full(&w->backlog);
+    if (down || full) {
+        w->metrics->unavailable++;
+    }
+    if ((down || full) && (keyed || !event->keep)) {
+        return down ? BUS_DOWN : BUS_FULL;
+    }
+    struct bus_write *e = bus_write_create(event, str_of(w->prefix));
+    if (!e) {
+        return BUS_NO_MEMORY;
+    }
+    e->writer = w;
+    bus_backlog_add(&w->backlog, e);
+    if (down || full) {
+        bus_backlog_not_written(&w->backlog, e); /* keeps it */
+        return down ? BUS_DOWN : BUS_FULL;
+    }
+    bus_backlog_expect(&w->backlog, e, fn, arg, event->wait_ms);
+    pump(w);
+    return BUS_TAKEN;
+}
+
+static void send_beat(void *arg)
+{
+    struct bus_writer *w = arg;
+    const struct str argv[] = {
+        STR("PUBLISH"),
+        str_of(w->beat_channel),
+        str_of(redis_link_history(w->link)),
+    };
+    /* Refused when the link is not ready: then there is no sign of life to give. */
+    (void)!redis_link_command(w->link, NULL, NULL, ARRAY_LEN(argv), argv);
+}
+
+static void on_ready(void *arg)
+{
+    struct bus_writer *w = arg;
+    const char *policy = redis_link_eviction(w->link);
+    bool unsafe = policy[0] != '\0' && strcmp(policy, "noeviction") != 0;
+    if (unsafe) {
+        log_warn("redis may evict events and positions", LF_STR("maxmemory_policy", policy));
+    }
+    w->metrics->redis_unsafe = unsafe;
+    w->kept_not_before_ms = 0;
+    log_info("redis ready", LF_I64("kept", w->metrics->kept));
+    send_beat(w);
+    pump(w);
+}
+
+static void on_lost(const char *why, void *arg)
+{
+    struct bus_writer *w = arg;
+    if (!w->stopping) {
+        log_warn("redis link lost", LF_STR("reason", why), LF_I64("waiting", w->metrics->in_flight),
+                 LF_I64("kept", w->metrics->kept));
+    }
+}
+
+static const struct redis_link_handler link_handler = {.on_ready = on_ready, .on_lost = on_lost};
+
+static int create_link(struct bus_writer *w, const struct bus_writer_options *o)
+{
+    assert(o->n_scripts < SCRIPTS_MAX);
+    redis_script_init(&w->publish, "publish.lua", publish_lua, publish_lua_len);
+    w->scripts[w->n_scripts++] = &w->publish;
+    for (size_t i = 0; i < o->n_scripts; i++) {
+        w->scripts[w->n_scripts++] = o->scripts[i];
+    }
+    return redis_link_create(w->loop,
+                             &(struct redis_link_options){
+                                 .name = "writer",
+                                 .url = o->url,
+                                 .handler = &link_handler,
+                                 .arg = w,
+                                 .scripts = w->scripts,
+                                 .n_scripts = w->n_scripts,
+                                 /* Never the reason to refuse: pump() stops long before. */
+                                 .max_unsent_bytes = 2 * (UNSENT_WINDOW + o->max_event_bytes),
+                             },
+                             &w->link);
+}
+
+static bool copy_names(struct bus_writer *w, const char *prefix)
+{
+    w->prefix = strdup(prefix);
+    if (asprintf(&w->beat_channel, "%s:beat", prefix) < 0) {
+        w->beat_channel = NULL;
+    }
+    return w->prefix && w->beat_channel;
+}
+
+int bus_writer_create(struct loop *l, const struct bus_writer_options *o,
+                      struct bus_writer **out_writer)
+{
+    AUTO(bus_writer) *w = calloc(1, sizeof(*w));
+    if (!w) {
+        return -ENOMEM;
+    }
+    w->loop = l;
+    w->metrics = o->metrics;
+    if (!bus_backlog_init(&w->backlog, l, o->metrics) || !copy_names(w, o->prefix) ||
+        !timer_init(&w->beat, l, send_beat, w) || !timer_init(&w->kept_tick, l, on_kept_tick, w)) {
+        return -ENOMEM;
+    }
+    bus_writer_configure(w, &o->settings);
+    int rc = create_link(w, o);
+    if (rc < 0) {
+        return rc;
+    }
+    *out_writer = TAKE(w);
+    return 0;
+}
+
+struct bus_writer *bus_writer_free(struct bus_writer *w)
+{
+    if (!w) {
+        return NULL;
+    }
+    w->stopping = true;
+    w->link = redis_link_free(w->link); /* ends what was sent */
+    bus_backlog_release(&w->backlog);
+    timer_release(&w->beat);
+    timer_release(&w->kept_tick);
+    free(w->prefix);
+    free(w->beat_channel);
+    free(w);
+    return NULL;
+}
+
+void bus_writer_start(struct bus_writer *w)
+{
+    redis_link_start(w->link);
+    timer_start_every_ms(&w->beat, BEAT_MS);
+    timer_start_every_ms(&w->kept_tick, RETRY_MS);
+}
+
+void bus_writer_configure(struct bus_writer *w, const struct bus_writer_settings *s)
+{
+    const int64_t values[] = {s->history_events, s->history_ms, s->history_bytes};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        int n = snprintf(w->history_text[i], sizeof(w->history_text[i]), "%" PRId64, values[i]);
+        w->history[i] = (struct str){w->history_text[i], (size_t)n};
+    }
+}
+
+bool bus_writer_is_ready(const struct bus_writer *w)
+{
+    return redis_link_is_ready(w->link);
+}
+
+bool bus_writer_is_idle(const struct bus_writer *w)
+{
+    return w->metrics->in_flight == 0 && (w->metrics->kept == 0 || !redis_link_is_ready(w->link));
+}
+
+struct redis_link *bus_writer_link(struct bus_writer *w)
+{
+    return w->link;
+}
+
+void bus_writer_measure(const struct bus_writer *w)
+{
+    w->metrics->redis_ready = redis_link_is_ready(w->link);
+    w->metrics->redis_connects = redis_link_connects(w->link);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* http_reply: the bytes of an answer.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "publisher/https_conn.h"
+
+struct http_reply_options {
+    const char *date;  /* of HTTP */
+    bool is_http_1_0;  /* of the request */
+    bool close;        /* the last one of its connection */
+    bool without_body; /* Content-Length: 0 */
+    bool is_head;      /* Content-Length as for GET, but no body */
+};
+void http_reply_write(struct buf *out, const struct http_reply *r,
+                      const struct http_reply_options *o);
+/* {"status":"error","error":"not_found","message":"…"} */
+void http_reply_error_body(struct buf *out, int status, struct str message);
+/* Writes an HTTP date. */
+void http_date(int64_t unix_s, char out[static 32]);

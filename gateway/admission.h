@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* admission: what becomes of a request on the events port, from its head and the settings alone.
+ *
+ * A legacy WebSocket client gives up for the life of its page when it is refused before the upgrade,
+ * so only an unparsable filter, a forbidden origin, a wrong version and what is no handshake at all
+ * refuse it here; every other limit closes it after the upgrade. Pure.
+ */
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "common/str.h"
+
+struct request;
+struct string_list;
+
+enum admission_kind {
+    ADMIT_DOCUMENTED, /* upgrade; documented protocol */
+    ADMIT_LEGACY,     /* upgrade; legacy protocol with filters */
+    ADMIT_SSE,        /* Server-Sent Events, of either protocol */
+    ADMIT_PAGE,       /* a plain request: http_pages.c knows which there are */
+    ADMIT_REFUSE
+};
+
+/* Which counter a refusal belongs to. */
+enum refusal {
+    REFUSAL_BAD_REQUEST,
+    REFUSAL_ORIGIN,
+    REFUSAL_VERSION,
+    REFUSAL_ADDRESS,
+    REFUSAL_LEAVING,
+    REFUSAL_TOO_LARGE,
+    REFUSAL_TIMEOUT,
+    REFUSALS
+};
+
+struct admission_facts {
+    const struct string_list *allowed_origins;
+    bool is_leaving;
+    bool is_over_address_limit;
+};
+
+struct admission {
+    enum admission_kind kind;
+    /* ADMIT_REFUSE */
+    enum refusal refusal;
+    int status;
+    const char *why; /* a sentence for people, static */
+    /* The others */
+    struct str credential;       /* a token in the request, or STR_NONE */
+    bool wants_subprotocol;      /* ours was offered and is to be echoed */
+    bool is_over_address_limit;  /* legacy: close it after the upgrade */
+    struct buf filters;          /* legacy: their canonical text; owned */
+};
+
+/* *out is valid until admission_release(), and as long as the request's bytes. */
+void admission_decide(const struct request *r, const struct admission_facts *f,
+                      struct admission *out);
+/* A refusal that is known without a request. */
+void admission_refuse(struct admission *out, enum refusal refusal, int status, const char *why);
+void admission_release(struct admission *a);
+/* The name of the subprotocol that we speak. */
+#define ADMISSION_SUBPROTOCOL "com.omegaup.events"

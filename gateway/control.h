@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* control: what publishers tell all gateways (proto/control.md): a user is deauthenticated, a
+ * scoreboard token ended. Messages are numbered; after a gap or a lost link the missing ones are
+ * read from the control log, since a session that should have ended must not live on.
+ */
+#include "common/compiler.h"
+#include "common/str.h"
+
+struct control;
+struct gw;
+
+struct control *control_create(struct gw *gw);
+struct control *control_free(struct control *c); /* accepts NULL */
+/* A link to Redis is there (again): what was missed is read. */
+void control_on_up(struct control *c);
+void control_on_message(struct control *c, struct str bytes);

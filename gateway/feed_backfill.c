@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* The ring of recent events, and older ones from the log in front of it for clients that resume:
+ * read once, however many ask. */
+#include <string.h>
+
+#include "common/log.h"
+#include "common/msg.h"
+#include "gateway/feed_internal.h"
+#include "gateway/gw_metrics.h"
+#include "proto/limits.h"
+
+#define RING_TOTAL_BYTES ((size_t)64 * 1024 * 1024) /* over all topics */
+
+enum ring_kind feed_ring_kind(const struct event *e)
+{
+    if (e->type != EVENT_SCOREBOARD_UPDATE) {
+        return RING_EVENT;
+    }
+    return e->is_public ? RING_SCOREBOARD_PUBLIC : RING_SCOREBOARD_PRIVATE;
+}
+
+static void count_ring(struct feed *f, size_t before)
+{
+    f->feeds->ring_bytes += f->ring.bytes - before;
+    f->feeds->metrics->ring_bytes = (int64_t)f->feeds->ring_bytes;
+}
+
+/* Over the bound of all topics, the topic that grows gives up its oldest first; the newest stays,
+ * and what was given up is still in the log. */
+void feed_ring_bound(struct feed *f)
+{
+    struct feeds *all = f->feeds;
+    size_t others = all->ring_bytes - f->ring.bytes;
+    size_t room = others < RING_TOTAL_BYTES ? RING_TOTAL_BYTES - others : 0;
+
+    while (f->ring.count > 1 && (f->ring.count > all->ring_max_events ||
+                                 f->ring.bytes > all->ring_max_bytes || f->ring.bytes > room)) {
+        size_t before = f->ring.bytes;
+        ring_evict(&f->ring);
+        count_ring(f, before);
+    }
+}
+
+void feed_ring_append(struct feed *f, const struct published *p, struct msg *m)
+{
+    size_t before = f->ring.bytes;
+    bool is_marker = p->event.is_marker;
+    if (!is_marker && !m) {
+        ring_release(&f->ring); /* no memory for it: a hole in the ring must not be */
+    } else if (!ring_append(&f->ring, p->position.offset, is_marker ? NULL : m,
+                            feed_ring_kind(&p->event))) {
+        log_warn("no memory for recent events", LF_S("topic", f->topic));
+    }
+    count_ring(f, before);
+    feed_ring_bound(f);
+}
+
+void feed_ring_clear(struct feed *f)
+{
+    size_t before = f->ring.bytes;
+    ring_release(&f->ring);
+    count_ring(f, before);
+}
+
+const struct ring_entry *feed_entry(const struct feed *f, uint64_t offset)
+{
+    return ring_get(&f->ring, offset);
+}
+
+/* The offset before the oldest that the ring holds. */
+static uint64_t ring_floor(const struct feed *f)
+{
+    return f->ring.count > 0 ? f->ring.first - 1 : f->position.offset;
+}
+
+enum feed_reach feed_reach(struct feed *f, uint64_t after)
+{
+    if (after >= ring_floor(f)) {
+        return FEED_HAS;
+    }
+    if (after < f->log_floor) {
+        return FEED_LOST;
+    }
+    if (!f->backfill_pending || after < f->backfill_after) {
+        feed_start_backfill(f, after);
+    }
+    return f->backfill_pending ? FEED_ASKED : FEED_LOST;
+}
+
+static void end_backfill(struct feed *f)
+{
+    ring_release(&f->older);
+    f->backfill_pending = false;
+    if (f->owner) {
+        f->feeds->handler->on_backfill(f->owner);
+    }
+}
+
+/* The log does not hold `after + 1` any more: remember, so that nobody asks again. */
+static void end_unreached(struct feed *f, uint64_t floor)
+{
+    f->log_floor = floor;
+    end_backfill(f);
+}
+
+/* Adds a page's entries to `older`. False: they do not continue it. */
+static bool take_older(struct feed *f, const struct bus_page *page)
+{
+    for (size_t i = 0; i < page->n_entries; i++) {
+        struct published p;
+        struct str bytes = bus_page_entry(page, i);
+        if (!feed_decode(f, bytes, &p)) {
+            return false;
+        }
+        uint64_t next = f->older.count ? f->older.first + f->older.count : f->backfill_after + 1;
+        if (p.position.offset != next || p.position.offset > ring_floor(f)) {
+            return p.position.offset > ring_floor(f); /* the ring has it from here on */
+        }
+        struct msg *m = p.event.is_marker ? NULL : msg_copy(bytes);
+        bool ok = (m || p.event.is_marker) &&
+                  ring_append(&f->older, next, m, feed_ring_kind(&p.event));
+        msg_unref(m);
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Puts the scoreboards' texts where their markers are. */
+static void fill_states(struct feed *f, const struct bus_page *page)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        struct published p;
+        if (page->state[kind].n == 0 || published_decode(page->state[kind], &p) != EVENT_OK) {
+            continue;
+        }
+        struct msg *m = msg_copy(page->state[kind]);
+        if (m) {
+            (void)ring_fill(&f->older, p.position.offset, feed_ring_kind(&p.event), m);
+            msg_unref(m);
+        }
+    }
+}
+
+static bool send_backfill(struct feed *f);
+
+static void finish_backfill(struct feed *f, const struct bus_page *page)
+{
+    uint64_t after = f->backfill_after;
+    uint64_t floor = ring_floor(f);
+    size_t before = f->ring.bytes;
+
+    fill_states(f, page);
+    if (!ring_join(&f->ring, &f->older)) {
+        end_unreached(f, after + 1);
+        return;
+    }
+    if (!ring_is_whole(&f->ring)) {
+        /* A scoreboard's text is gone from Redis: what lies before it cannot be replayed. */
+        while (f->ring.count > 0 && f->ring.first <= floor) {
+            ring_evict(&f->ring);
+        }
+        count_ring(f, before);
+        end_unreached(f, floor);
+        return;
+    }
+    count_ring(f, before);
+    /* The bounds are applied at the next event or tick, when each waiting client has had its part:
+     * at once, they could take away what was just fetched, for ever. */
+    end_backfill(f);
+}
+
+static void on_older_page(const struct bus_page *page, void *arg)
+{
+    struct feed *f = arg;
+    if (!feed_answered(f)) {
+        return;
+    }
+    struct str epoch = str_of(f->position.epoch);
+    if (!page || !str_eq(page->epoch, epoch)) {
+        /* The reader is away or the history another: feed_sync deals with that; ask again then. */
+        end_backfill(f);
+        return;
+    }
+    size_t before = f->older.count;
+    if (!take_older(f, page)) {
+        struct position first = {.offset = f->backfill_after + 1};
+        if (page->n_entries > 0 &&
+            published_position(bus_page_entry(page, 0), &first) != EVENT_OK) {
+            first.offset = f->position.offset;
+        }
+        end_unreached(f, first.offset > 0 ? first.offset - 1 : 0);
+        return;
+    }
+    uint64_t last = f->backfill_after + f->older.count;
+    if (last >= ring_floor(f)) {
+        finish_backfill(f, page);
+        return;
+    }
+    if (f->older.count == before) {
+        end_unreached(f, ring_floor(f)); /* the log is empty where it should not be */
+        return;
+    }
+    if (!send_backfill(f)) {
+        end_backfill(f);
+    }
+}
+
+static bool send_backfill(struct feed *f)
+{
+    struct bus_read q = {
+        .topic = f->topic,
+        .after = f->backfill_after + f->older.count,
+        .count = LIMIT_LOG_PAGE_ENTRIES,
+        .states = true,
+    };
+    bool sent = bus_read_topic(f->feeds->bus, &q, on_older_page, f);
+    f->reads += sent;
+    return sent;
+}
+
+void feed_start_backfill(struct feed *f, uint64_t after)
+{
+    if (f->backfill_pending) {
+        /* Somebody needs still older ones: the read under way ends first, then feed_reach() is
+         * asked again and starts over. */
+        return;
+    }
+    f->backfill_after = after;
+    f->backfill_pending = send_backfill(f);
+}

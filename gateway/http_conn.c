@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include "gateway/http_conn.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "gateway/gw.h"
+#include "gateway/gw_metrics.h"
+#include "gateway/http_pages.h"
+#include "gateway/request.h"
+#include "gateway/wheel.h"
+#include "gateway/ws_conn.h"
+#include "proto/limits.h"
+
+enum {
+    HANDSHAKE_S = LIMIT_HANDSHAKE_MS / 1000,
+    ANSWER_S = 2,
+    PIECE_BYTES = 4096,         /* how a head that comes in pieces is read */
+    LINGER_BYTES = 1024 * 1024, /* of a client that goes on sending to a closed ear */
+};
+
+struct http_conn {
+    struct list node; /* in server's http_conns */
+    struct ws_server *server; /* borrowed, outlives us */
+    int fd;                   /* owned */
+    struct event *event; /* owned; NULL until we must wait */
+    short waits_for;     /* EV_READ or EV_WRITE, what event was made for */
+    struct wheel_node deadline;
+    struct ws_peer peer;
+    enum { READING, ANSWERING, LINGERING } state;
+    struct buf in;  /* READING: what came so far, when the head is not whole */
+    struct buf out; /* ANSWERING */
+    size_t sent;
+    size_t lingered;
+    bool more_may_come; /* there is a body, or something after the head */
+};
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
+/* The socket stays open: it is closed, or somebody else's. */
+static void release(struct http_conn *c)
+{
+    if (c->event) {
+        event_free(c->event);
+    }
+    wheel_cancel(&c->deadline);
+    list_del(&c->node);
+    buf_release(&c->in);
+    buf_release(&c->out);
+    c->server->connections--;
+    free(c);
+}
+
+static void end(struct http_conn *c)
+{
+    address_limit_leave(&c->server->addresses, c->peer.count);
+    (void)close(c->fd);
+    release(c);
+}
+
+/* Ends the connection when libevent has no memory. */
+static void wait_for(struct http_conn *c, short what)
+{
+    if (c->event && c->waits_for == what) {
+        return;
+    }
+    if (c->event) {
+        event_free(c->event);
+    }
+    c->waits_for = what;
+    c->event = event_new(loop_base(c->server->gw->loop), c->fd, (short)(what | EV_PERSIST),
+                         on_event, c);
+    if (!c->event || event_add(c->event, NULL) < 0) {
+        end(c);
+    }
+}
+
+static void linger(struct http_conn *c)
+{
+    ssize_t n;
+    while ((n = recv(c->fd, c->server->scratch, WS_SERVER_SCRATCH_BYTES, 0)) > 0) {
+        c->lingered += (size_t)n;
+        if (c->lingered > LINGER_BYTES) {
+            break;
+        }
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        wait_for(c, EV_READ);
+    } else {
+        end(c);
+    }
+}
+
+static void send_answer(struct http_conn *c)
+{
+    ssize_t n = send(c->fd, c->out.p + c->sent, c->out.n - c->sent, MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        end(c);
+        return;
+    }
+    c->sent += n > 0 ? (size_t)n : 0;
+    if (c->sent < c->out.n) {
+        wait_for(c, EV_WRITE);
+    } else if (!c->more_may_come) {
+        end(c);
+    } else {
+        c->state = LINGERING;
+        (void)shutdown(c->fd, SHUT_WR);
+        linger(c);
+    }
+}
+
+static void answer(struct http_conn *c, const struct admission *a, const struct request *r)
+{
+    struct ws_server *s = c->server;
+    if (a->kind == ADMIT_REFUSE && log_enabled(LOG_LEVEL_DEBUG)) {
+        char text[ADDRESS_TEXT_MAX];
+        struct str peer = {text, address_write(&c->peer.address, text)};
+        log_debug("request refused", LF_S("peer", peer), LF_I64("status", a->status),
+                  LF_STR("why", a->why));
+    }
+    http_pages_answer(a, r, s->gw->metrics->connections_active, &c->out);
+    if (c->out.failed) {
+        end(c);
+        return;
+    }
+    c->state = ANSWERING;
+    wheel_set(s->gw->wheel, &c->deadline, ANSWER_S);
+    send_answer(c);
+}
+
+/* Before or without a readable head. */
+static void refuse(struct http_conn *c, enum refusal refusal, int status, const char *why)
+{
+    struct admission a;
+    admission_refuse(&a, refusal, status, why);
+    ws_server_count_refusal(c->server, refusal);
+    c->more_may_come = true;
+    answer(c, &a, NULL);
+}
+
+/* The head that libwebsockets is to see: only what the handshake needs, in a form that it takes. */
+static void write_handshake(const struct request *r, const struct admission *a, struct str behind,
+                            struct buf *out)
+{
+    buf_add(out, STR("GET / HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\n"
+                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "));
+    buf_add(out, r->ws_key);
+    if (a->wants_subprotocol) {
+        buf_add(out, STR("\r\nSec-WebSocket-Protocol: " ADMISSION_SUBPROTOCOL));
+    }
+    buf_add(out, STR("\r\n\r\n"));
+    buf_add(out, behind);
+}
+
+static void become_websocket(struct http_conn *c, const struct request *r,
+                             const struct admission *a, struct str behind)
+{
+    struct ws_server *s = c->server;
+    struct buf handshake = {0};
+    write_handshake(r, a, behind, &handshake);
+    struct ws_conn *ws = handshake.failed ? NULL : ws_conn_create(s, &c->peer);
+    if (!ws) {
+        buf_release(&handshake);
+        refuse(c, REFUSAL_BAD_REQUEST, 503, "out of memory");
+        return;
+    }
+    c->peer.count = NULL; /* the ws_conn's now */
+    if (!ws_conn_admit(ws, a)) {
+        ws_conn_free(ws);
+        buf_release(&handshake);
+        refuse(c, REFUSAL_BAD_REQUEST, 503, "out of memory");
+        return;
+    }
+    int fd = c->fd;
+    release(c); /* before lws registers the same descriptor with the loop */
+    ws_server_adopt(s, fd, ws, buf_str(&handshake));
+    buf_release(&handshake);
+}
+
+static void on_head(struct http_conn *c, struct str head, struct str behind)
+{
+    struct request r;
+    const char *why = request_parse(head, &r);
+    if (why) {
+        refuse(c, REFUSAL_BAD_REQUEST, 400, why);
+        return;
+    }
+    struct admission a;
+    ws_server_look_behind_proxy(c->server, &r, &c->peer);
+    ws_server_decide(c->server, &r, &c->peer, &a);
+    if (a.kind == ADMIT_DOCUMENTED || a.kind == ADMIT_LEGACY) {
+        become_websocket(c, &r, &a, behind);
+    } else {
+        c->more_may_come = r.has_body || behind.n > 0;
+        answer(c, &a, &r);
+    }
+    admission_release(&a);
+}
+
+/* bytes: all that came so far, of which the first `seen` were looked at before. */
+static void on_bytes(struct http_conn *c, struct str bytes, size_t seen)
+{
+    size_t head;
+    switch (request_progress(bytes, seen, &head)) {
+    case REQUEST_COMPLETE:
+        on_head(c, (struct str){bytes.p, head}, str_after(bytes, head));
+        return;
+    case REQUEST_NOT_HTTP:
+        refuse(c, REFUSAL_BAD_REQUEST, 400, "this is not HTTP");
+        return;
+    case REQUEST_LINE_TOO_LONG:
+        refuse(c, REFUSAL_TOO_LARGE, 431, "the request line is longer than 16 KiB");
+        return;
+    case REQUEST_HEADERS_TOO_LARGE:
+        refuse(c, REFUSAL_TOO_LARGE, 431, "the header fields are larger than 64 KiB");
+        return;
+    case REQUEST_INCOMPLETE:
+        if (c->in.n == 0) {
+            buf_add(&c->in, bytes);
+        }
+        if (c->in.failed) {
+            end(c);
+        } else {
+            wait_for(c, EV_READ);
+        }
+        return;
+    }
+}
+
+/* Most heads come whole: they are read into the server's buffer and need none of their own. */
+static void read_head(struct http_conn *c)
+{
+    size_t seen = c->in.n;
+    char *room = c->server->scratch;
+    if (seen > 0) {
+        if (!buf_reserve(&c->in, PIECE_BYTES)) {
+            end(c);
+            return;
+        }
+        room = c->in.p + seen;
+    }
+    ssize_t n = recv(c->fd, room, seen > 0 ? PIECE_BYTES : WS_SERVER_SCRATCH_BYTES, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        wait_for(c, EV_READ);
+    } else if (n <= 0) {
+        end(c);
+    } else if (seen > 0) {
+        c->in.n += (size_t)n;
+        on_bytes(c, buf_str(&c->in), seen);
+    } else {
+        on_bytes(c, (struct str){room, (size_t)n}, 0);
+    }
+}
+
+static void on_event(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct http_conn *c = arg;
+    switch (c->state) {
+    case READING: read_head(c); return;
+    case ANSWERING: send_answer(c); return;
+    case LINGERING: linger(c); return;
+    }
+}
+
+static void on_deadline(void *arg)
+{
+    struct http_conn *c = arg;
+    if (c->state == READING && c->in.n > 0) {
+        refuse(c, REFUSAL_TIMEOUT, 408, "the request took longer than 5 seconds");
+        return;
+    }
+    if (c->state == READING) {
+        ws_server_count_refusal(c->server, REFUSAL_TIMEOUT);
+    }
+    end(c);
+}
+
+void http_conn_start(struct ws_server *s, int fd, const struct ws_peer *peer)
+{
+    struct http_conn *c = calloc(1, sizeof(*c));
+    if (!c) {
+        address_limit_leave(&s->addresses, peer->count);
+        (void)close(fd);
+        return;
+    }
+    c->server = s;
+    c->fd = fd;
+    c->peer = *peer;
+    list_push_back(&s->http_conns, &c->node);
+    s->connections++;
+    wheel_node_init(&c->deadline, on_deadline, c);
+    wheel_set(s->gw->wheel, &c->deadline, HANDSHAKE_S);
+    read_head(c); /* it is often there already: then the loop never sees this socket */
+}
+
+void http_conn_end_all(struct ws_server *s)
+{
+    LIST_FOR_EACH(node, next, &s->http_conns)
+    {
+        end(LIST_ENTRY(node, struct http_conn, node));
+    }
+}

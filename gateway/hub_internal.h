@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What hub.c (index and fan-out) and hub_replay.c (catching up) share.
+ */
+#include "common/strmap.h"
+#include "gateway/hub.h"
+
+struct sub_array {
+    struct subscription **v; /* owned array of borrowed */
+    uint32_t n, cap;
+};
+
+#define REPLAY_CACHE 64 /* renderings of recent replays, by offset */
+struct replay_cache {
+    struct {
+        uint64_t offset;
+        struct rendering *r; /* ref */
+    } slot[REPLAY_CACHE];
+};
+
+struct view {
+    struct topic *topic;    /* borrowed */
+    struct list node;       /* in topic->views */
+    enum view_kind kind;
+    uint32_t id;            /* for the tags of scoreboards; never reused */
+    uint32_t n_subs;        /* in every state */
+    struct sub_array all;   /* LIVE, sees everything */
+    struct sub_array rest;  /* LIVE, sees public events and its user's */
+    struct strmap by_user;  /* user's name -> first of `rest`, chained by same_user_next */
+    struct list catching;   /* not LIVE */
+    struct replay_cache *cache; /* owned; while somebody replays */
+    size_t label_len;
+    char label[];
+};
+
+struct topic {
+    struct hub *hub;    /* borrowed */
+    struct feed *feed;  /* held */
+    struct list views;
+    struct str name;    /* points at text */
+    char text[];
+};
+
+struct hub {
+    struct feeds *feeds;  /* borrowed */
+    const struct hub_handler *handler;
+    struct gw_metrics *metrics;
+    void (*note_event)(void *arg, int64_t accepted_ms);
+    void *note_arg;
+    struct strmap topics; /* struct topic, owned */
+    uint32_t next_view_id;
+};
+
+/* hub.c */
+static inline struct str view_label(const struct view *v)
+{
+    return (struct str){v->label, v->label_len};
+}
+/* The event as this view shows it. NULL: out of memory. */
+struct rendering *view_render(const struct view *v, const struct published *p);
+void view_go_live(struct view *v, struct subscription *sub);
+void view_out_of_live(struct view *v, struct subscription *sub);
+/* hub_replay.c */
+void replay_settle(struct hub *h, struct subscription *sub);
+void replay_settle_all(struct hub *h, struct topic *t);
+void replay_cache_drop(struct view *v);
+void replay_reset(struct hub *h, struct subscription *sub);
+/* Gives the position to those whose cursor lags; r is the shared rendering, NULL until made. */
+struct rendering *replay_send_position(struct hub *h, const struct sub_array *subs,
+                                       struct str label, const struct position *p,
+                                       struct rendering *r);

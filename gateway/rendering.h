@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* rendering: what one event looks like on one channel, made once and shared by all receivers.
+ *
+ * Holds one complete message per format (WebSocket frame, compressed WebSocket frame, SSE block),
+ * each made when the first receiver of that format needs it, and per number of scoreboards that it
+ * replaced ("skipped"). Reference counted; queues point at it.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compiler.h"
+#include "common/str.h"
+
+struct msg;
+struct rendering;
+
+enum rendering_format {
+    RENDERING_WS,         /* WebSocket text frame(s) */
+    RENDERING_WS_DEFLATE, /* the same, permessage-deflate without context takeover */
+    RENDERING_SSE,        /* event and data lines; the session adds the id line */
+    RENDERING_FORMATS
+};
+
+/* The JSON text (or a backend's text) of a message, copied; `type` names the SSE event, empty for
+ * none. `tag` not 0: of renderings with one tag a session's queue keeps the newest (scoreboards).
+ * `skip_at`: where in the text `"skipped":n,` goes when it replaced others; 0: nowhere.
+ * NULL: out of memory. */
+struct rendering *rendering_create(struct str text, struct str type, uint64_t tag, size_t skip_at);
+struct rendering *rendering_ref(struct rendering *r);
+struct rendering *rendering_unref(struct rendering *r); /* accepts NULL; always NULL */
+/* The message in this format, borrowed until the rendering goes; NULL: out of memory. */
+struct msg *rendering_msg(struct rendering *r, enum rendering_format f, uint32_t skipped);
+/* What it counts for in a queue: the bytes of its plain frame. */
+size_t rendering_bytes(const struct rendering *r);
+uint64_t rendering_tag(const struct rendering *r);

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+#include "gateway/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/settings.h"
+#include "gateway/flusher.h"
+#include "gateway/gw_metrics.h"
+#include "gateway/session_hub.h"
+#include "gateway/session_internal.h"
+#include "gateway/users.h"
+#include "proto/limits.h"
+
+uint32_t session_now_s(void)
+{
+    return (uint32_t)(clock_mono_ms() / 1000) + 1; /* never 0, which means "not" */
+}
+
+struct str session_user_name(const struct session *s)
+{
+    return s->user ? user_name(s->user) : STR_NONE;
+}
+
+bool session_take_token(struct rate *r, uint32_t per_second, uint32_t burst)
+{
+    uint32_t now = session_now_s();
+    uint32_t passed = now - r->at_s;
+    if (r->at_s == 0 || passed >= burst / per_second + 1) {
+        r->tokens = burst;
+    } else if (passed > 0) {
+        r->tokens = MIN(burst, r->tokens + passed * per_second);
+    }
+    r->at_s = now;
+    if (r->tokens == 0) {
+        return false;
+    }
+    r->tokens--;
+    return true;
+}
+
+static int64_t *kind_gauge(const struct session *s)
+{
+    struct gw_metrics *m = s->gw->metrics;
+    if (s->format == RENDERING_SSE) {
+        return s->kind == SESSION_LEGACY ? &m->conns_sse_legacy : &m->conns_sse;
+    }
+    return s->kind == SESSION_LEGACY ? &m->conns_websocket_legacy : &m->conns_websocket;
+}
+
+/* The only place where the state changes; the arrows are in session.h. */
+static void session_set_state(struct session *s, enum session_state next)
+{
+    assert((s->state == SESSION_NEW && next == SESSION_OPEN) ||
+           (s->state != SESSION_CLOSING && next == SESSION_CLOSING));
+    if (next == SESSION_OPEN) {
+        s->gw->metrics->connections_active++;
+        ++*kind_gauge(s);
+    } else if (s->state == SESSION_OPEN) {
+        s->gw->metrics->connections_active--;
+        --*kind_gauge(s);
+    }
+    s->state = next;
+}
+
+/* ---- deadlines ---- */
+
+static void close_dead(struct session *s, const char *why)
+{
+    s->gw->metrics->closed_dead++;
+    session_close(s, CLOSE_NORMAL, why);
+}
+
+static void check_heartbeat(struct session *s, uint32_t now)
+{
+    uint32_t interval = (uint32_t)((s->gw->settings->broadcaster.ping_interval_ms + 999) / 1000);
+    if (s->pong_missing && now - s->pinged_s >= interval) {
+        close_dead(s, "no_sign_of_life");
+        return;
+    }
+    if (now - MAX(s->heard_s, s->pinged_s) >= interval) {
+        s->pinged_s = now;
+        s->pong_missing = true;
+        (void)s->ops->ping(s->conn); /* a broken connection reports itself */
+    }
+}
+
+static bool is_stranger(const struct session *s)
+{
+    return s->kind == SESSION_DOCUMENTED && !s->user && s->n_subs == 0 && !s->is_identifying;
+}
+
+static void on_tick(void *arg)
+{
+    struct session *s = arg;
+    uint32_t now = session_now_s();
+    if (s->state != SESSION_OPEN) {
+        return;
+    }
+    uint32_t write_s = (uint32_t)((s->gw->settings->broadcaster.write_timeout_ms + 999) / 1000);
+    if (s->is_blocked && now - s->blocked_s >= write_s) {
+        s->gw->metrics->closed_slow++;
+        session_close(s, CLOSE_TOO_SLOW, "slow_client");
+        return;
+    }
+    if (is_stranger(s) && now - s->opened_s >= LIMIT_IDLE_STRANGER_MS / 1000) {
+        s->gw->metrics->closed_idle++;
+        session_close(s, CLOSE_IDLE_STRANGER, "idle_stranger");
+        return;
+    }
+    session_sub_check_times(s, now);
+    check_heartbeat(s, now);
+    if (s->state == SESSION_OPEN) {
+        session_schedule(s);
+    }
+}
+
+/* Seconds until the first of the deadlines that on_tick() looks at. */
+void session_schedule(struct session *s)
+{
+    uint32_t now = session_now_s();
+    uint32_t interval = (uint32_t)((s->gw->settings->broadcaster.ping_interval_ms + 999) / 1000);
+    uint32_t due = (s->pong_missing ? s->pinged_s : MAX(s->heard_s, s->pinged_s)) + interval;
+    if (s->is_blocked) {
+        uint32_t w = (uint32_t)((s->gw->settings->broadcaster.write_timeout_ms + 999) / 1000);
+        due = MIN(due, s->blocked_s + w);
+    }
+    if (is_stranger(s)) {
+        due = MIN(due, s->opened_s + LIMIT_IDLE_STRANGER_MS / 1000);
+    }
+    LIST_FOR_EACH (it, next, &s->subs) {
+        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        if (ss->waits_since_s) {
+            due = MIN(due, ss->waits_since_s + LIMIT_SUBSCRIBE_WAIT_MS / 1000);
+        }
+        if (ss->ends_s) {
+            due = MIN(due, ss->ends_s);
+        }
+    }
+    wheel_set(s->gw->wheel, &s->tick, due > now ? due - now : 1);
+}
+
+/* ---- life ---- */
+
+static char *copy_of(struct str text)
+{
+    return text.n ? strndup(text.p, text.n) : NULL;
+}
+
+/* Everything a session holds, whichever state it is in. */
+static void session_free(struct session *s)
+{
+    session_access_forget(s);
+    client_cmd_forget(s);
+    LIST_FOR_EACH (it, next, &s->subs) {
+        session_sub_free(LIST_ENTRY(it, struct session_sub, sub.session_node));
+    }
+    if (s->user) {
+        users_detach(s->gw->users, s->user, &s->user_node);
+    }
+    session_drop_queue(s);
+    list_del(&s->flush_node);
+    list_del(&s->all_node);
+    wheel_cancel(&s->tick);
+    free(s->token);
+    free(s->filters);
+    free(s->peer);
+    free(s);
+}
+
+static struct session *session_alloc(struct gw *gw, const struct session_request *q)
+{
+    struct session *s = calloc(1, sizeof(*s));
+    if (s) {
+        s->gw = gw;
+        s->ops = q->ops;
+        s->conn = q->conn;
+        s->kind = q->kind;
+        s->format = q->format;
+        s->id = ++gw->last_session_id;
+        list_push_back(&gw->sessions, &s->all_node);
+        list_init(&s->user_node);
+        list_init(&s->flush_node);
+        list_init(&s->subs);
+        list_init(&s->asking);
+        list_init(&s->grants);
+        list_init(&s->waiting);
+        outq_init(&s->out);
+        wheel_node_init(&s->tick, on_tick, s);
+    }
+    return s;
+}
+
+struct session *session_create(struct gw *gw, const struct session_request *q)
+{
+    struct session *s = session_alloc(gw, q);
+    if (!s) {
+        return NULL;
+    }
+    s->token = copy_of(q->credential_token);
+    s->filters = copy_of(q->filters);
+    s->peer = copy_of(q->peer);
+    if ((q->credential_token.n && !s->token) || (q->filters.n && !s->filters)) {
+        session_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void session_open(struct session *s)
+{
+    session_set_state(s, SESSION_OPEN);
+    s->opened_s = session_now_s();
+    s->heard_s = s->opened_s;
+    log_debug("session opened", LF_U64("sid", s->id), LF_STR("peer", s->peer),
+              LF_STR("transport", s->ops->name),
+              LF_STR("kind", s->kind == SESSION_LEGACY ? "legacy" : "documented"));
+    if (s->kind == SESSION_LEGACY) {
+        session_legacy_open(s);
+    } else if (s->token) {
+        struct str token = str_of(s->token);
+        session_identify(s, token, STR_NONE, false);
+    }
+    if (s->state == SESSION_OPEN) {
+        session_schedule(s);
+    }
+}
+
+void session_on_text(struct session *s, struct str text)
+{
+    session_on_alive(s);
+    if (s->state == SESSION_OPEN && s->kind == SESSION_DOCUMENTED) {
+        client_cmd_run(s, text);
+    }
+}
+
+void session_on_alive(struct session *s)
+{
+    /* The deadline moves when it comes: not once per message. */
+    s->heard_s = session_now_s();
+    s->pong_missing = false;
+}
+
+void session_on_closed(struct session *s)
+{
+    if (s->state != SESSION_CLOSING) {
+        session_set_state(s, SESSION_CLOSING);
+    }
+    log_debug("session closed", LF_U64("sid", s->id), LF_S("user", session_user_name(s)),
+              LF_U64("age_s", s->opened_s ? session_now_s() - s->opened_s : 0),
+              LF_U64("sent", s->sent));
+    session_free(s);
+}
+
+void session_close(struct session *s, enum close_code code, const char *reason)
+{
+    if (s->state == SESSION_CLOSING) {
+        return;
+    }
+    log_debug("session closing", LF_U64("sid", s->id), LF_U64("code", code),
+              LF_STR("reason", reason), LF_S("user", session_user_name(s)),
+              LF_U64("queued", s->out.bytes));
+    session_set_state(s, SESSION_CLOSING);
+    session_access_forget(s);
+    client_cmd_forget(s);
+    LIST_FOR_EACH (it, next, &s->subs) {
+        session_sub_free(LIST_ENTRY(it, struct session_sub, sub.session_node));
+    }
+    session_drop_queue(s);
+    wheel_cancel(&s->tick);
+    s->ops->close(s->conn, code, str_of(close_code_reason(code)), false);
+}
+
+bool session_is_closing(const struct session *s)
+{
+    return s->state == SESSION_CLOSING;
+}
+
+uint64_t session_id(const struct session *s)
+{
+    return s->id;
+}
+
+bool session_is_legacy(const struct session *s)
+{
+    return s->kind == SESSION_LEGACY;
+}
+
+struct session *session_of_node(struct list *all_node)
+{
+    return LIST_ENTRY(all_node, struct session, all_node);
+}
+
+struct session *session_of_user_node(struct list *user_node)
+{
+    return LIST_ENTRY(user_node, struct session, user_node);
+}
+
+void session_ask_to_leave(struct session *s, unsigned after_ms, unsigned deadline_ms)
+{
+    struct buf text = {0};
+    server_text_reconnect(&text, after_ms, deadline_ms);
+    session_send_text(s, &text, STR("reconnect"));
+}
+
+/* ---- what the hub calls ---- */
+
+static void hub_deliver(struct session *s, struct rendering *r, uint32_t skipped)
+{
+    session_send(s, r, skipped);
+}
+
+static size_t hub_backlog(const struct session *s)
+{
+    return s->out.bytes + (s->is_blocked ? 1 : 0);
+}
+
+static void hub_joined(struct subscription *sub, const struct position *p, enum recovered r)
+{
+    struct session_sub *ss = CONTAINER_OF(sub, struct session_sub, sub);
+    struct session *s = sub->session;
+    ss->waits_since_s = 0;
+    if (s->kind == SESSION_LEGACY || (ss->again && ss->answered)) {
+        ss->again = false;
+        return;
+    }
+    struct buf text = {0};
+    server_text_subscribed(&text, str_of(ss->command_id), (struct str){ss->text, ss->text_len}, p,
+                           r);
+    session_send_text(s, &text, STR("subscribed"));
+    free(ss->command_id);
+    ss->command_id = NULL;
+    ss->answered = true;
+    ss->again = false;
+}
+
+const struct hub_handler session_hub_handler = {
+    .on_joined = hub_joined,
+    .deliver = hub_deliver,
+    .backlog = hub_backlog,
+    .is_first = session_legacy_is_first,
+};

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* Who a session is and what it may see: questions to auth.h, one at a time per connection. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "gateway/gw_metrics.h"
+#include "gateway/session_internal.h"
+#include "gateway/session_scoreboard.h"
+#include "gateway/users.h"
+#include "proto/limits.h"
+
+enum error_code session_error_of(enum auth_result r)
+{
+    switch (r) {
+    case AUTH_UNAUTHORIZED: return ERROR_UNAUTHORIZED;
+    case AUTH_FORBIDDEN: return ERROR_FORBIDDEN;
+    case AUTH_NOT_FOUND: return ERROR_NOT_FOUND;
+    case AUTH_OK: /* only ever asked for refusals */
+    case AUTH_UNAVAILABLE: break;
+    }
+    return ERROR_UNAVAILABLE;
+}
+
+static void count_answer(struct session *s, enum auth_result r)
+{
+    struct gw_metrics *m = s->gw->metrics;
+    m->auth_ok += r == AUTH_OK;
+    m->auth_unavailable += r == AUTH_UNAVAILABLE;
+    m->auth_refused += r != AUTH_OK && r != AUTH_UNAVAILABLE;
+}
+
+static void ask_next(struct session *s);
+
+/* ---- grants: answers that hold for the life of the connection ---- */
+
+static struct grant *grant_find(struct session *s, struct str filter)
+{
+    LIST_FOR_EACH (it, next, &s->grants) {
+        struct grant *g = LIST_ENTRY(it, struct grant, node);
+        if (str_eq((struct str){g->filter, g->len}, filter)) {
+            return g;
+        }
+    }
+    return NULL;
+}
+
+/* Without memory the question is simply asked again next time. */
+static void grant_add(struct session *s, struct str filter, bool is_admin)
+{
+    struct grant *g = malloc(sizeof(*g) + filter.n);
+    if (g) {
+        g->is_admin = is_admin;
+        g->len = filter.n;
+        memcpy(g->filter, filter.p, filter.n);
+        list_push_back(&s->grants, &g->node);
+    }
+}
+
+static void grants_forget(struct session *s)
+{
+    LIST_FOR_EACH (it, next, &s->grants) {
+        struct grant *g = LIST_ENTRY(it, struct grant, node);
+        list_del(&g->node);
+        free(g);
+    }
+}
+
+/* ---- may this session see that channel? ---- */
+
+/* The filter that a channel is asked about: `/contest/a` for `/contest/a/admin` too. */
+static struct str filter_of(const struct session_sub *ss)
+{
+    size_t end = (size_t)(ss->name.p + ss->name.n - ss->text);
+    return (struct str){ss->text, end};
+}
+
+static void decide(struct session_sub *ss, bool is_admin)
+{
+    struct session *s = ss->sub.session;
+    if (ss->kind == VIEW_CONTEST_ADMIN && !is_admin) {
+        session_sub_refuse(ss, s->user ? ERROR_FORBIDDEN : ERROR_UNAUTHORIZED,
+                           "only for admins of the contest");
+        return;
+    }
+    session_sub_allow(ss, is_admin ? SIGHT_ALL : SIGHT_PUBLIC, STR_NONE);
+}
+
+static bool is_admin_of(const struct session_sub *ss, const struct auth_answer *a)
+{
+    if (a->admin) {
+        return true;
+    }
+    return ss->kind == VIEW_PROBLEM ? auth_answer_is_problem_admin(a, ss->name)
+                                    : auth_answer_is_contest_admin(a, ss->name);
+}
+
+static void on_may(const struct auth_answer *a, void *arg)
+{
+    struct session *s = arg;
+    struct session_sub *ss = s->asked_for;
+    s->call = NULL;
+    s->asked_for = NULL;
+    list_del(&ss->asking_node);
+    count_answer(s, a->result);
+    if (a->result != AUTH_OK) {
+        session_sub_refuse(ss, session_error_of(a->result), NULL);
+    } else if (ss->kind == VIEW_SCOREBOARD) {
+        session_sub_allow(ss, a->scoreboard_admin ? SIGHT_ALL : SIGHT_PUBLIC,
+                          a->scoreboard_contest);
+    } else {
+        bool is_admin = is_admin_of(ss, a);
+        grant_add(s, filter_of(ss), is_admin);
+        decide(ss, is_admin);
+    }
+    ask_next(s);
+}
+
+/* Asks about the next subscription in line, unless a question is under way. */
+static void ask_next(struct session *s)
+{
+    struct list *node;
+    while (s->state == SESSION_OPEN && !s->call && (node = list_first(&s->asking)) != NULL) {
+        struct session_sub *ss = LIST_ENTRY(node, struct session_sub, asking_node);
+        struct grant *g = grant_find(s, filter_of(ss));
+        if (g) {
+            list_del(&ss->asking_node);
+            decide(ss, g->is_admin);
+            continue;
+        }
+        struct auth_question q = {
+            .kind = AUTH_MAY,
+            .credential = {str_of(s->token)},
+            .filters = filter_of(ss),
+        };
+        s->call = auth_ask(s->gw->auth, &q, on_may, s);
+        if (s->call) {
+            s->asked_for = ss;
+        } else {
+            list_del(&ss->asking_node);
+            session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
+        }
+    }
+}
+
+void session_ask_frontend(struct session_sub *ss)
+{
+    list_push_back(&ss->sub.session->asking, &ss->asking_node);
+    ask_next(ss->sub.session);
+}
+
+void session_authorise(struct session *s, struct session_sub *ss)
+{
+    switch (ss->kind) {
+    case VIEW_USER:
+        if (s->user && (s->is_admin || str_eq(user_name(s->user), ss->name))) {
+            session_sub_allow(ss, SIGHT_ALL, STR_NONE);
+        } else {
+            session_sub_refuse(ss, s->user ? ERROR_FORBIDDEN : ERROR_UNAUTHORIZED, NULL);
+        }
+        break;
+    case VIEW_SCOREBOARD: session_scoreboard_look_up(s, ss); break;
+    case VIEW_CONTEST:
+    case VIEW_CONTEST_ADMIN:
+    case VIEW_PROBLEM: session_ask_frontend(ss); break;
+    case VIEW_LEGACY:
+    case VIEW_KINDS: break;
+    }
+}
+
+/* ---- who is it? ---- */
+
+/* Everything that was allowed to somebody else is asked about again; what stays allowed goes on
+ * from where it was. */
+static void authorise_all_again(struct session *s)
+{
+    struct list subs;
+    list_init(&subs);
+    LIST_FOR_EACH (it, next, &s->subs) {
+        list_del(&LIST_ENTRY(it, struct session_sub, sub.session_node)->asking_node);
+        list_del(it);
+        list_push_back(&subs, it);
+    }
+    LIST_FOR_EACH (it, next, &subs) {
+        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        list_del(it);
+        list_push_back(&s->subs, it);
+        if (!ss->lookup) { /* Redis is being asked already, whoever it is for */
+            session_authorise(s, ss);
+        }
+    }
+}
+
+static void become(struct session *s, const struct auth_answer *a)
+{
+    struct user *old = s->user;
+    bool same = old && str_eq(user_name(old), a->user) && s->is_admin == a->admin && !s->is_recheck;
+    s->is_admin = a->admin;
+    if (same) {
+        return;
+    }
+    /* Leaving the hub needs the old user's name: so first the subscriptions, then the user. */
+    LIST_FOR_EACH (it, next, &s->subs) {
+        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        if (ss->sub.view) {
+            session_sub_take_back(ss);
+        }
+    }
+    if (old) {
+        users_detach(s->gw->users, old, &s->user_node);
+    }
+    s->user = users_attach(s->gw->users, a->user, &s->user_node);
+    if (!s->user) {
+        session_close(s, CLOSE_OVERLOAD, "no_memory");
+        return;
+    }
+    grants_forget(s);
+    authorise_all_again(s);
+}
+
+static void answer_auth(struct session *s, const struct auth_answer *a)
+{
+    struct str id = str_of(s->auth_id);
+    if (a->result == AUTH_OK && s->auth_wants_answer) {
+        struct buf text = {0};
+        server_text_auth_success(&text, id, a->user);
+        session_send_text(s, &text, STR("auth_success"));
+    } else if (s->auth_wants_answer) {
+        session_send_error(s, id, session_error_of(a->result), STR_NONE, NULL);
+    }
+}
+
+static void note_refusal(struct session *s, enum auth_result r)
+{
+    if (r == AUTH_UNAVAILABLE) {
+        return;
+    }
+    if (++s->refused_auths >= LIMIT_REFUSED_AUTHS) {
+        s->refused_auths = 0;
+        s->penalty_until_s = session_now_s() + LIMIT_AUTH_PENALTY_MS / 1000;
+    }
+}
+
+static void finish_identify(struct session *s, const struct auth_answer *a)
+{
+    s->is_identifying = false;
+    if (s->is_recheck && a->result != AUTH_OK && a->result != AUTH_UNAVAILABLE) {
+        s->gw->metrics->closed_deauthenticated++;
+        session_close(s, CLOSE_DEAUTHENTICATED, "credential_ended");
+        return;
+    }
+    if (a->result == AUTH_OK) {
+        s->refused_auths = 0;
+        free(s->token);
+        s->token = s->new_token;
+        s->new_token = NULL;
+        answer_auth(s, a);
+        become(s, a);
+    } else {
+        answer_auth(s, a);
+        note_refusal(s, a->result);
+        if (!s->auth_wants_answer && !s->is_recheck) { /* a cookie that is nobody's is no credential */
+            free(s->token);
+            s->token = NULL;
+        }
+    }
+    free(s->new_token);
+    s->new_token = NULL;
+    free(s->auth_id);
+    s->auth_id = NULL;
+    s->is_recheck = false;
+    if (s->state == SESSION_OPEN) {
+        session_schedule(s);
+        ask_next(s);
+        client_cmd_resume(s);
+    }
+}
+
+static void on_who(const struct auth_answer *a, void *arg)
+{
+    struct session *s = arg;
+    s->call = NULL;
+    count_answer(s, a->result);
+    finish_identify(s, a);
+}
+
+void session_identify(struct session *s, struct str token, struct str id, bool wants_answer)
+{
+    struct auth_answer refused = {.result = AUTH_UNAUTHORIZED};
+    /* A question about a channel under the old credential is asked again under the new one. */
+    auth_cancel(s->call);
+    s->call = NULL;
+    s->asked_for = NULL;
+    s->is_identifying = true;
+    s->auth_wants_answer = wants_answer;
+    s->auth_id = id.n ? strndup(id.p, id.n) : NULL;
+    s->new_token = strndup(token.p ? token.p : "", token.n);
+    if (!s->new_token || (id.n && !s->auth_id)) {
+        session_close(s, CLOSE_OVERLOAD, "no_memory");
+        return;
+    }
+    if (!name_is_token(token)) {
+        finish_identify(s, &refused);
+        return;
+    }
+    struct auth_question q = {.kind = AUTH_WHO, .credential = {token}};
+    s->call = auth_ask(s->gw->auth, &q, on_who, s);
+    if (!s->call) {
+        refused.result = AUTH_UNAVAILABLE;
+        finish_identify(s, &refused);
+    }
+}
+
+void session_recheck(struct session *s)
+{
+    if (s->state != SESSION_OPEN || s->kind == SESSION_LEGACY || !s->token || s->is_identifying) {
+        return;
+    }
+    char *token = strdup(s->token);
+    if (token) {
+        s->is_recheck = true;
+        session_identify(s, str_of(token), STR_NONE, false);
+        free(token);
+    }
+}
+
+void session_access_forget(struct session *s)
+{
+    auth_cancel(s->call);
+    s->call = NULL;
+    s->asked_for = NULL;
+    s->is_identifying = false;
+    grants_forget(s);
+    free(s->auth_id);
+    s->auth_id = NULL;
+    free(s->new_token);
+    s->new_token = NULL;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The legacy protocol (section 2): filters fixed at the start, one question about all of them, the
+ * backends' texts out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "gateway/gw_metrics.h"
+#include "gateway/session_internal.h"
+#include "gateway/users.h"
+#include "proto/codes.h"
+
+static bool topic_of(const struct filter *f, struct topic_name *out)
+{
+    switch (f->kind) {
+    case TOPIC_ALL: topic_name_make_all(out); return true;
+    case TOPIC_PROBLEMSET: topic_name_make_problemset(f->problemset, out); return true;
+    case TOPIC_CONTEST:
+    case TOPIC_PROBLEM:
+    case TOPIC_USER: return topic_name_make(f->kind, f->name, out);
+    case TOPIC_KINDS: break;
+    }
+    return false;
+}
+
+static enum sight sight_of(const struct filter *f, const struct auth_answer *a)
+{
+    bool all = a->admin || f->kind == TOPIC_USER;
+    switch (f->kind) {
+    case TOPIC_PROBLEMSET: all = all || auth_answer_is_problemset_admin(a, f->problemset); break;
+    case TOPIC_CONTEST: all = all || auth_answer_is_contest_admin(a, f->name); break;
+    case TOPIC_PROBLEM: all = all || auth_answer_is_problem_admin(a, f->name); break;
+    case TOPIC_ALL:
+    case TOPIC_USER:
+    case TOPIC_KINDS: break;
+    }
+    return all ? SIGHT_ALL : SIGHT_PUBLIC;
+}
+
+bool session_legacy_is_first(const struct subscription *sub, const struct event *e)
+{
+    const struct session_sub *self = CONTAINER_OF(sub, struct session_sub, sub);
+    struct session *s = sub->session;
+    struct str user = session_user_name(s);
+    LIST_FOR_EACH (it, next, &s->subs) {
+        const struct session_sub *other = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        bool before = other->filter.kind < self->filter.kind;
+        if (before && access_names(&other->filter, e) && access_sees(other->sub.sight, user, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void refuse(struct session *s, enum auth_result r)
+{
+    enum close_code code = error_code_close(session_error_of(r));
+    s->gw->metrics->closed_refused++;
+    session_close(s, code, "refused");
+}
+
+static bool is_system_wide_refused(const struct session_sub *ss, const struct auth_answer *a)
+{
+    return ss->filter.kind == TOPIC_ALL && !a->admin;
+}
+
+static void on_answer(const struct auth_answer *a, void *arg)
+{
+    struct session *s = arg;
+    s->call = NULL;
+    s->is_identifying = false;
+    s->gw->metrics->auth_ok += a->result == AUTH_OK;
+    s->gw->metrics->auth_refused += a->result != AUTH_OK && a->result != AUTH_UNAVAILABLE;
+    s->gw->metrics->auth_unavailable += a->result == AUTH_UNAVAILABLE;
+    if (a->result != AUTH_OK) {
+        refuse(s, a->result);
+        return;
+    }
+    s->is_admin = a->admin;
+    if (a->user.n > 0) {
+        s->user = users_attach(s->gw->users, a->user, &s->user_node);
+        if (!s->user) {
+            session_close(s, CLOSE_OVERLOAD, "no_memory");
+            return;
+        }
+    }
+    bool several = s->n_subs > 1;
+    LIST_FOR_EACH (it, next, &s->subs) {
+        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        if (is_system_wide_refused(ss, a)) {
+            session_sub_free(ss); /* the topic is only ever for system admins */
+            continue;
+        }
+        ss->sub.user = s->user;
+        ss->sub.check_first = several;
+        ss->waits_since_s = session_now_s();
+        hub_allow(s->gw->hub, &ss->sub, sight_of(&ss->filter, a));
+    }
+    session_schedule(s);
+}
+
+/* The topic of each filter is wanted before the question is asked, so that no event between the
+ * two is missed. The same filter twice is one. */
+static bool join_filter(struct session *s, const struct filter *f, struct str text)
+{
+    struct topic_name topic;
+    if (session_sub_find(s, text)) {
+        return true;
+    }
+    struct session_sub *ss = session_sub_create(s, text);
+    if (!ss) {
+        return false;
+    }
+    ss->kind = VIEW_LEGACY;
+    ss->filter = *f;
+    return topic_of(f, &topic) && session_sub_join(ss, &topic, STR_NONE);
+}
+
+static bool join_all(struct session *s)
+{
+    struct filter filters[FILTERS_MAX];
+    size_t n = 0;
+    const char *why;
+    struct str rest = str_of(s->filters);
+    if (!filters_parse(rest, filters, FILTERS_MAX, &n, &why)) {
+        return false; /* admission has parsed them before */
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *comma = memchr(rest.p, ',', rest.n);
+        size_t len = comma ? (size_t)(comma - rest.p) : rest.n;
+        if (!join_filter(s, &filters[i], (struct str){rest.p, len})) {
+            return false;
+        }
+        rest = comma ? str_after(rest, len + 1) : STR_NONE;
+    }
+    return true;
+}
+
+void session_legacy_open(struct session *s)
+{
+    if (s->gw->is_leaving) {
+        s->gw->metrics->closed_leaving++;
+        session_close(s, CLOSE_LEAVING, "leaving");
+        return;
+    }
+    if (!join_all(s)) {
+        session_close(s, CLOSE_OVERLOAD, "no_memory");
+        return;
+    }
+    struct auth_question q = {
+        .kind = AUTH_MAY,
+        .credential = {str_of(s->token)},
+        .filters = str_of(s->filters),
+    };
+    s->is_identifying = true;
+    s->call = auth_ask(s->gw->auth, &q, on_answer, s);
+    if (!s->call) {
+        refuse(s, AUTH_UNAVAILABLE);
+    }
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "gateway/session_scoreboard.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "gateway/session_internal.h"
+
+/* The value of a field in HGETALL's answer (a map in RESP3: name, value, name, value …). */
+static struct str field_of(const struct redisReply *r, struct str name)
+{
+    for (size_t i = 0; i + 1 < r->elements; i += 2) {
+        if (str_eq(bus_reply_str(r->element[i]), name)) {
+            return bus_reply_str(r->element[i + 1]);
+        }
+    }
+    return STR_NONE;
+}
+
+static void on_scoreboard(const struct redisReply *r, void *arg)
+{
+    struct scoreboard_lookup *l = arg;
+    struct session_sub *ss = l->sub;
+    free(l);
+    if (!ss) {
+        return;
+    }
+    ss->lookup = NULL;
+    if (!r || (r->type != REDIS_REPLY_MAP && r->type != REDIS_REPLY_ARRAY)) {
+        session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
+        return;
+    }
+    struct str contest = field_of(r, STR("contest"));
+    if (contest.n == 0) {
+        session_ask_frontend(ss);
+        return;
+    }
+    bool admin = str_eq(field_of(r, STR("admin")), STR("1"));
+    struct str expires = field_of(r, STR("expires"));
+    int64_t left_ms = expires.n ? strtoll(expires.p, NULL, 10) * 1000 - clock_wall_ms() : 0;
+    ss->ends_s = expires.n ? session_now_s() + (uint32_t)(MAX(left_ms, 0) / 1000) : 0;
+    session_sub_allow(ss, admin ? SIGHT_ALL : SIGHT_PUBLIC, contest);
+}
+
+void session_scoreboard_look_up(struct session *s, struct session_sub *ss)
+{
+    struct scoreboard_lookup *l = calloc(1, sizeof(*l));
+    char key[128];
+    int n = snprintf(key, sizeof(key), "scoreboard:%.*s", STR_ARG(ss->name));
+    struct str argv[] = {STR("HGETALL"), {key, (size_t)n}};
+    if (!l || !bus_command(s->gw->bus, on_scoreboard, l, ARRAY_LEN(argv), argv)) {
+        free(l);
+        session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
+        return;
+    }
+    l->sub = ss;
+    ss->lookup = l;
+}
+
+void session_recheck_scoreboard(struct session *s, struct str token)
+{
+    LIST_FOR_EACH (it, next, &s->subs) {
+        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        if (ss->kind == VIEW_SCOREBOARD && str_eq(ss->name, token) && !ss->lookup) {
+            session_sub_take_back(ss);
+            list_del(&ss->asking_node);
+            session_scoreboard_look_up(s, ss);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* From the queue to the socket: bounded, several messages in one write, always whole frames. */
+#include <stdlib.h>
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/msg.h"
+#include "common/settings.h"
+#include "gateway/flusher.h"
+#include "gateway/gather.h"
+#include "gateway/gw_metrics.h"
+#include "gateway/session_hub.h"
+#include "gateway/session_internal.h"
+#include "proto/ws_frame.h"
+
+static void count_queue(struct session *s, size_t before)
+{
+    s->gw->metrics->queue_bytes += (int64_t)s->out.bytes - (int64_t)before;
+}
+
+void session_drop_queue(struct session *s)
+{
+    size_t before = s->out.bytes;
+    outq_release(&s->out);
+    count_queue(s, before);
+}
+
+void session_send(struct session *s, struct rendering *r, uint32_t skipped)
+{
+    if (s->state != SESSION_OPEN || s->is_overflowed) {
+        return;
+    }
+    size_t before = s->out.bytes;
+    size_t max = (size_t)s->gw->settings->broadcaster.queue_bytes;
+    switch (outq_push(&s->out, r, skipped, max)) {
+    case OUTQ_OK: break;
+    case OUTQ_CONFLATED: s->gw->metrics->conflated++; break;
+    case OUTQ_FULL:
+    case OUTQ_NO_MEMORY: s->is_overflowed = true; break; /* closed by session_flush() */
+    }
+    count_queue(s, before);
+    flusher_add(s->gw->flusher, &s->flush_node);
+}
+
+void session_send_text(struct session *s, struct buf *text, struct str type)
+{
+    struct rendering *r = text->failed ? NULL : rendering_create(buf_str(text), type, 0, 0);
+    buf_release(text);
+    if (!r) {
+        log_warn("no memory for an answer", LF_U64("sid", s->id));
+        s->is_overflowed = true;
+        flusher_add(s->gw->flusher, &s->flush_node);
+        return;
+    }
+    session_send(s, r, 0);
+    rendering_unref(r);
+}
+
+void session_send_error(struct session *s, struct str id, enum error_code code, struct str channel,
+                        const char *message)
+{
+    struct buf text = {0};
+    s->gw->metrics->errors_sent++;
+    server_text_error(&text, id, code, channel, message);
+    session_send_text(s, &text, STR("error"));
+}
+
+/* Does the i-th entry still fit behind `bytes` in one write? Sets its message. */
+static bool fits(struct session *s, uint32_t i, size_t bytes, struct msg **out_msg)
+{
+    const struct outq_slot *slot = outq_at(&s->out, i);
+    struct msg *m = rendering_msg(slot->r, s->format, slot->skipped);
+    *out_msg = m;
+    return m && bytes + m->len <= GATHER_MAX_BYTES;
+}
+
+static bool hand_over(struct session *s, const uint8_t *p, size_t n)
+{
+    s->gw->metrics->writes++;
+    s->gw->metrics->bytes_sent += n;
+    return s->ops->write(s->conn, p, n);
+}
+
+static void pop_sent(struct session *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        outq_pop(&s->out);
+    }
+    s->sent += n;
+    s->gw->metrics->messages_sent += n;
+}
+
+/* As many whole small messages from the head as go into one write. False: not even one. */
+static bool write_small(struct session *s, struct gather *g, bool *out_ok)
+{
+    struct msg *msgs[GATHER_MAX_MSGS];
+    size_t n = 0;
+    size_t bytes = 0;
+
+    if (s->out.head_written > 0) {
+        return false;
+    }
+    while (n < s->out.count && n < GATHER_MAX_MSGS && fits(s, (uint32_t)n, bytes, &msgs[n])) {
+        bytes += msgs[n++]->len;
+    }
+    if (n == 0) {
+        return false;
+    }
+    if (n == 1) {
+        *out_ok = hand_over(s, msgs[0]->bytes, bytes);
+    } else {
+        struct str all = gather_bytes(g, msgs, n);
+        *out_ok = hand_over(s, (const uint8_t *)all.p, all.n);
+    }
+    pop_sent(s, n);
+    return true;
+}
+
+/* The next frame of a large head: what the socket does not take of it is copied by the transport,
+ * so never the whole message at once. */
+static bool write_large(struct session *s)
+{
+    const struct outq_slot *slot = outq_at(&s->out, 0);
+    struct msg *m = rendering_msg(slot->r, s->format, slot->skipped);
+    size_t n = m ? ws_frame_next(m, s->out.head_written) : 0;
+    if (s->format == RENDERING_SSE && m) {
+        n = MIN(m->len - s->out.head_written, (size_t)GATHER_MAX_BYTES);
+    }
+    if (n == 0) {
+        return false; /* no memory for this format */
+    }
+    bool ok = hand_over(s, m->bytes + s->out.head_written, n);
+    s->out.head_written += (uint32_t)n;
+    if (s->out.head_written == m->len) {
+        pop_sent(s, 1);
+    }
+    return ok;
+}
+
+static void note_blocked(struct session *s)
+{
+    bool blocked = s->ops->is_blocked(s->conn);
+    if (blocked == s->is_blocked) {
+        return;
+    }
+    s->is_blocked = blocked;
+    if (blocked) {
+        s->blocked_s = session_now_s();
+        session_schedule(s);
+    }
+}
+
+static void pump_replays(struct session *s)
+{
+    LIST_FOR_EACH (it, next, &s->subs) {
+        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        if (ss->sub.state == SUB_REPLAYING && ss->sub.view) {
+            hub_pump(s->gw->hub, &ss->sub);
+        }
+    }
+}
+
+static void session_flush(struct session *s, struct gather *g)
+{
+    if (s->state != SESSION_OPEN) {
+        return;
+    }
+    if (s->is_overflowed) {
+        s->gw->metrics->closed_slow++;
+        session_close(s, CLOSE_TOO_SLOW, "queue_full");
+        return;
+    }
+    size_t before = s->out.bytes;
+    bool ok = true;
+    while (ok && !outq_is_empty(&s->out) && !s->ops->is_blocked(s->conn)) {
+        if (!write_small(s, g, &ok)) {
+            ok = write_large(s);
+        }
+    }
+    count_queue(s, before);
+    if (!ok) {
+        session_close(s, CLOSE_OVERLOAD, "write_failed");
+        return;
+    }
+    note_blocked(s);
+    if (outq_is_empty(&s->out) && !s->is_blocked) {
+        pump_replays(s);
+    }
+}
+
+void session_flush_node(struct list *node, struct gather *g)
+{
+    session_flush(LIST_ENTRY(node, struct session, flush_node), g);
+}
+
+void session_on_writable(struct session *s)
+{
+    s->is_blocked = false;
+    if (s->state == SESSION_OPEN) {
+        flusher_add(s->gw->flusher, &s->flush_node);
+    }
+}

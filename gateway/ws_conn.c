@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+#include "gateway/ws_conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <libwebsockets.h>
+#include <linux/tcp.h> /* netinet/tcp.h knows less of struct tcp_info */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "common/loop.h"
+#include "gateway/gw.h"
+#include "gateway/gw_metrics.h"
+#include "gateway/session.h"
+#include "gateway/wheel.h"
+#include "proto/limits.h"
+#include "proto/utf8.h"
+#include "proto/ws_frame.h"
+
+enum {
+    HANDSHAKE_S = LIMIT_HANDSHAKE_MS / 1000,
+    CLOSE_S = 2,
+    FRAME_COST_MS = 1000 / LIMIT_FRAMES_PER_SECOND,
+    DATA_HEADER_BYTES = 14,    /* at most, with the mask */
+    CONTROL_FRAME_BYTES = 131, /* the same, with its payload */
+};
+
+enum state { HANDSHAKE, OPEN, CLOSING, PEER_CLOSED, BROKEN };
+
+struct ws_conn {
+    struct ws_server *server; /* borrowed, outlives us */
+    struct lws *wsi;          /* borrowed; NULL before adoption; outlives us after it */
+    struct session *session;  /* owned until session_on_closed(); NULL before admission */
+    struct wheel_node deadline;
+    struct ws_peer peer;
+    uint64_t frames_paid_ms; /* the time up to which frames that came have used up the rate */
+    uint64_t received;       /* bytes of the socket when last looked at; 0: never */
+    uint32_t seen;           /* bytes since then that lws has shown us */
+    char *message;           /* owned; a message that comes in pieces, else NULL */
+    uint32_t message_len;
+    enum state state;
+    bool is_legacy;
+    bool is_over_address_limit;
+    bool was_blocked; /* lws has, or had, bytes of ours in its queue */
+    bool in_frame;    /* more of the current frame is to come */
+};
+
+static const struct transport_ops ops;
+
+static void on_deadline(void *arg);
+
+struct ws_conn *ws_conn_create(struct ws_server *s, const struct ws_peer *peer)
+{
+    struct ws_conn *c = calloc(1, sizeof(*c));
+    if (!c) {
+        return NULL;
+    }
+    c->server = s;
+    c->peer = *peer;
+    s->connections++;
+    wheel_node_init(&c->deadline, on_deadline, c);
+    wheel_set(s->gw->wheel, &c->deadline, HANDSHAKE_S);
+    return c;
+}
+
+void ws_conn_free(struct ws_conn *c)
+{
+    if (c->session) {
+        session_on_closed(c->session);
+    }
+    wheel_cancel(&c->deadline);
+    address_limit_leave(&c->server->addresses, c->peer.count);
+    c->server->connections--;
+    free(c->message);
+    free(c);
+}
+
+bool ws_conn_admit(struct ws_conn *c, const struct admission *a)
+{
+    char text[ADDRESS_TEXT_MAX];
+    c->is_legacy = a->kind == ADMIT_LEGACY;
+    c->is_over_address_limit = a->is_over_address_limit;
+    const struct session_request q = {
+        .kind = c->is_legacy ? SESSION_LEGACY : SESSION_DOCUMENTED,
+        .ops = &ops,
+        .conn = c,
+        .format = ops.format,
+        .credential_token = a->credential,
+        .filters = buf_str(&a->filters),
+        .peer = {text, address_write(&c->peer.address, text)},
+    };
+    c->session = session_create(c->server->gw, &q);
+    return c->session != NULL;
+}
+
+bool ws_conn_is_admitted(const struct ws_conn *c)
+{
+    return c->session != NULL;
+}
+
+struct ws_peer *ws_conn_peer(struct ws_conn *c)
+{
+    return &c->peer;
+}
+
+void ws_conn_bind(struct ws_conn *c, struct lws *wsi)
+{
+    c->wsi = wsi;
+}
+
+void ws_conn_opened(struct ws_conn *c)
+{
+    wheel_cancel(&c->deadline);
+    c->state = OPEN;
+    c->server->gw->metrics->handshakes++;
+    session_open(c->session);
+    if (c->is_over_address_limit) {
+        ws_server_count_refusal(c->server, REFUSAL_ADDRESS);
+        session_close(c->session, CLOSE_OVERLOAD, "too many connections from your address");
+    }
+}
+
+/* --- what the client sends --- */
+
+/* A token bucket as one number: each frame moves it on by its cost, time catches up with it. */
+static bool frame_is_within_rate(struct ws_conn *c)
+{
+    uint64_t now_ms = loop_now_ms(c->server->gw->loop);
+    if (c->frames_paid_ms < now_ms) {
+        c->frames_paid_ms = now_ms;
+    }
+    if (c->frames_paid_ms - now_ms >= (uint64_t)LIMIT_FRAMES_BURST * FRAME_COST_MS) {
+        return false;
+    }
+    c->frames_paid_ms += FRAME_COST_MS;
+    return true;
+}
+
+/* lws answers pings without a word to us as long as more come, so a flood of them shows only in
+ * what the socket has received, less what we were shown: as if all of it were the largest pings. */
+static void charge_unseen(struct ws_conn *c)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    if (getsockopt(lws_get_socket_fd(c->wsi), IPPROTO_TCP, TCP_INFO, &info, &len) < 0) {
+        return; /* the socket has gone */
+    }
+    uint64_t unseen = info.tcpi_bytes_received - c->received;
+    unseen -= MIN(unseen, c->seen);
+    if (c->received > 0) { /* else the handshake is in it */
+        uint64_t now_ms = loop_now_ms(c->server->gw->loop);
+        c->frames_paid_ms =
+            MAX(c->frames_paid_ms, now_ms) + unseen / CONTROL_FRAME_BYTES * FRAME_COST_MS;
+    }
+    c->received = info.tcpi_bytes_received;
+    c->seen = 0;
+}
+
+/* Counts a frame of any kind; false: the session is closing (now). */
+static bool on_frame(struct ws_conn *c)
+{
+    session_on_alive(c->session);
+    if (c->state == OPEN && !frame_is_within_rate(c)) {
+        session_close(c->session, CLOSE_OVERLOAD, "too many frames");
+    }
+    return c->state == OPEN;
+}
+
+static void drop_message(struct ws_conn *c)
+{
+    free(c->message);
+    c->message = NULL;
+    c->message_len = 0;
+}
+
+static void deliver(struct ws_conn *c, struct str text)
+{
+    if (utf8_valid(text)) {
+        session_on_text(c->session, text);
+    } else {
+        session_close(c->session, CLOSE_BAD_UTF8, close_code_reason(CLOSE_BAD_UTF8));
+    }
+}
+
+/* Appends a piece; `rest` more bytes of its frame are announced, and make room at once. */
+static bool keep_piece(struct ws_conn *c, struct str piece, size_t rest)
+{
+    char *grown = realloc(c->message, MAX(c->message_len + piece.n + rest, 1u));
+    if (!grown) {
+        return false;
+    }
+    c->message = grown;
+    memcpy(grown + c->message_len, piece.n ? piece.p : "", piece.n);
+    c->message_len += (uint32_t)piece.n;
+    return true;
+}
+
+static void on_piece(struct ws_conn *c, struct str piece, size_t rest, bool is_last)
+{
+    if (is_last && !c->message) {
+        deliver(c, piece); /* the usual case: nothing is copied */
+        return;
+    }
+    if (!keep_piece(c, piece, rest)) {
+        session_close(c->session, CLOSE_OVERLOAD, "out of memory");
+        return;
+    }
+    if (is_last) {
+        char *text = TAKE(c->message);
+        size_t n = c->message_len;
+        c->message_len = 0;
+        deliver(c, (struct str){text, n});
+        free(text);
+    }
+}
+
+void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
+{
+    /* What the frame's header announced counts, not what has come of it. */
+    size_t rest = lws_remaining_packet_payload(c->wsi);
+    bool is_new_frame = !c->in_frame;
+    c->seen += (uint32_t)n + DATA_HEADER_BYTES;
+    c->in_frame = rest > 0;
+    if (is_new_frame && !on_frame(c)) {
+        drop_message(c);
+        return;
+    }
+    if (c->state != OPEN || c->is_legacy) { /* a legacy client's messages say nothing to us */
+        return;
+    }
+    if (lws_frame_is_binary(c->wsi)) {
+        session_close(c->session, CLOSE_BINARY, close_code_reason(CLOSE_BINARY));
+    } else if (rest > LIMIT_CLIENT_MESSAGE_BYTES ||
+               c->message_len + n + rest > LIMIT_CLIENT_MESSAGE_BYTES) {
+        session_close(c->session, CLOSE_TOO_BIG, close_code_reason(CLOSE_TOO_BIG));
+    } else {
+        on_piece(c, (struct str){bytes, n}, rest, lws_is_final_fragment(c->wsi) != 0);
+    }
+}
+
+void ws_conn_ponged(struct ws_conn *c)
+{
+    (void)on_frame(c);
+}
+
+/* lws says so in three cases: what it had queued has gone; it has answered a client's ping, which
+ * it shows us in no other way; reading was resumed. */
+void ws_conn_writable(struct ws_conn *c)
+{
+    if (!c->session || lws_partial_buffered(c->wsi)) {
+        return;
+    }
+    if (c->was_blocked) {
+        c->was_blocked = false;
+    } else {
+        charge_unseen(c);
+        if (!on_frame(c)) {
+            return;
+        }
+    }
+    if (c->state == OPEN) {
+        session_on_writable(c->session);
+    }
+}
+
+/* --- what the session sends --- */
+
+/* Makes lws notice, at its next turn, that this connection is over: nothing else ends one from
+ * outside its callbacks in less than seconds. Paused reading would not see it. */
+static void cut(struct ws_conn *c)
+{
+    c->state = BROKEN;
+    (void)lws_rx_flow_control(c->wsi, 1);
+    (void)shutdown(lws_get_socket_fd(c->wsi), SHUT_RDWR);
+}
+
+static void on_deadline(void *arg)
+{
+    struct ws_conn *c = arg;
+    if (c->state == HANDSHAKE) {
+        ws_server_count_refusal(c->server, REFUSAL_TIMEOUT);
+    }
+    cut(c);
+}
+
+/* lws_write() does not change what it is given when told to send it raw. */
+static bool send_raw(struct ws_conn *c, const uint8_t *p, size_t n)
+{
+    if (lws_write(c->wsi, (unsigned char *)(uintptr_t)p, n, LWS_WRITE_RAW) < 0) {
+        cut(c);
+        return false;
+    }
+    if (lws_partial_buffered(c->wsi)) {
+        c->was_blocked = true;
+    }
+    return true;
+}
+
+static bool ws_conn_write(void *conn, const uint8_t *p, size_t n)
+{
+    struct ws_conn *c = conn;
+    return c->state == OPEN && send_raw(c, p, n);
+}
+
+static bool ws_conn_is_blocked(const void *conn)
+{
+    const struct ws_conn *c = conn;
+    return lws_partial_buffered(c->wsi) != 0;
+}
+
+static void ws_conn_close(void *conn, unsigned code, struct str reason, bool at_once)
+{
+    struct ws_conn *c = conn;
+    if (c->state != OPEN) {
+        return; /* it ends already */
+    }
+    uint8_t frame[WS_CONTROL_FRAME_MAX];
+    size_t n = ws_frame_close(frame, code, reason);
+    bool is_blocked = ws_conn_is_blocked(c);
+    drop_message(c);
+    if (at_once && is_blocked) {
+        cut(c);
+    } else if (send_raw(c, frame, n)) {
+        if (at_once) {
+            cut(c);
+            return;
+        }
+        c->state = CLOSING;
+        (void)lws_rx_flow_control(c->wsi, 1); /* to see their close frame */
+        wheel_set(c->server->gw->wheel, &c->deadline, CLOSE_S);
+    }
+}
+
+static void ws_conn_pause_reading(void *conn, bool paused)
+{
+    struct ws_conn *c = conn;
+    if (c->state != OPEN) {
+        return;
+    }
+    (void)lws_rx_flow_control(c->wsi, paused ? 0 : 1);
+    if (!paused) {
+        lws_cancel_service(c->server->lws); /* what lws has read already waits for its next turn */
+    }
+}
+
+/* With one byte in it: lws reports no pong that is empty. */
+static bool ws_conn_ping(void *conn)
+{
+    static const uint8_t frame[] = {0x89, 0x01, '.'};
+    struct ws_conn *c = conn;
+    charge_unseen(c);
+    if (c->state == OPEN && !frame_is_within_rate(c)) {
+        ws_conn_close(c, CLOSE_OVERLOAD, STR("too many frames"), true);
+    }
+    return ws_conn_write(c, frame, sizeof(frame));
+}
+
+static const struct transport_ops ops = {
+    .name = "websocket",
+    .format = RENDERING_WS,
+    .write = ws_conn_write,
+    .is_blocked = ws_conn_is_blocked,
+    .close = ws_conn_close,
+    .pause_reading = ws_conn_pause_reading,
+    .ping = ws_conn_ping,
+};
+
+bool ws_conn_peer_closes(struct ws_conn *c)
+{
+    if (c->state != OPEN) {
+        return false;
+    }
+    c->state = PEER_CLOSED;
+    wheel_set(c->server->gw->wheel, &c->deadline, CLOSE_S);
+    return true;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* ws_conn: one WebSocket connection: the transport under a session, over a socket that
+ * libwebsockets owns.
+ *
+ *   HANDSHAKE -> OPEN         ws_conn_opened       the 101 is written
+ *   OPEN      -> CLOSING      transport's close    our close frame is written; theirs is awaited
+ *   OPEN      -> PEER_CLOSED  ws_conn_peer_closes  their close frame came; lws answers it
+ *   any       -> BROKEN                            a write failed, or a deadline passed
+ *   any       -> (freed)      ws_conn_free         lws has let go of the socket
+ *
+ * Only OPEN writes. Every write is of whole frames, and lws queues what the kernel does not take
+ * (its own control frames too), so a pong never lands inside one of our frames.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/compiler.h"
+#include "gateway/ws_server_internal.h"
+
+/* Takes over peer's reference; not yet on a socket. NULL: out of memory (nothing taken). */
+struct ws_conn *ws_conn_create(struct ws_server *s, const struct ws_peer *peer);
+/* Its socket has gone, or never reached lws: ends the session. */
+void ws_conn_free(struct ws_conn *c);
+/* Makes the session of an admitted request. False: out of memory. */
+MUST_CHECK bool ws_conn_admit(struct ws_conn *c, const struct admission *a);
+bool ws_conn_is_admitted(const struct ws_conn *c);
+struct ws_peer *ws_conn_peer(struct ws_conn *c);
+
+/* From the callback of ws_server.c: */
+void ws_conn_bind(struct ws_conn *c, struct lws *wsi);
+void ws_conn_opened(struct ws_conn *c);
+void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n);
+void ws_conn_ponged(struct ws_conn *c);
+void ws_conn_writable(struct ws_conn *c);
+/* True: lws may answer it with a close frame; false: ours is out already, just end. */
+bool ws_conn_peer_closes(struct ws_conn *c);

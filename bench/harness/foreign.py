@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""The peers that others have written. What they need is fetched on first use (fetch.py)."""
+import shutil
+
+from . import fetch
+from .peers import ALL, Peer, say
+from .processes import Failure, Unavailable, free_port, port_open
+
+
+class Nchan(Peer):
+    """nginx with nchan, everything in the worker's memory."""
+    name = "nchan"
+
+    def start(self, measure="server"):
+        nginx, module = fetch.nchan()
+        self.port = free_port()
+        text = (fetch.PEERS / "nginx.conf.in").read_text()
+        for key, value in {"MODULE": module, "DIR": self.place.path, "PORT": self.port,
+                           **self.redis_settings()}.items():
+            text = text.replace(f"@{key}@", str(value))
+        config = self.place.path / "nginx.conf"
+        config.write_text(text)
+        # The module insists on a directory under /var/lib/nginx, wherever nginx is told to write:
+        # it gets one that only these processes see.
+        private = "mount -t tmpfs none /var/lib && mkdir -p /var/lib/nginx && exec \"$@\""
+        self.launch("nginx", ["unshare", "--map-root-user", "--mount", "sh", "-c", private, "sh",
+                              nginx, "-p", self.place.path, "-e", "stderr", "-c", config],
+                    lambda: port_open(self.port), measure == "server")
+
+    def redis_settings(self):
+        return {"REDIS_UPSTREAM": "", "REDIS_PASS": ""}
+
+    def connect_args(self):
+        return ["--connect", f"127.0.0.1:{self.port}", "--path", "/sub/bench"]
+
+    def subscription(self, what, n):
+        return ["--group", n]
+
+    def post_args(self, what, parallel=1):
+        return ["--post", f"http://127.0.0.1:{self.port}/pub/bench", "--parallel", parallel,
+                "--body", '{"m":"@mark@","p":"@pad@"}']
+
+    def watched(self):
+        """The worker; the master only waits."""
+        master = self.processes[-1].pid
+        with open(f"/proc/{master}/task/{master}/children", encoding="ascii") as f:
+            children = f.read().split()
+        if len(children) != 1:
+            raise Failure("nginx has not started its worker")
+        return {"server": int(children[0])}
+
+
+class NchanRedis(Nchan):
+    """The same, its messages through Redis."""
+    name = "nchan + Redis"
+
+    def redis_settings(self):
+        return {"REDIS_UPSTREAM": "upstream events { nchan_redis_server "
+                                  f"redis://127.0.0.1:{self.start_redis()}; }}",
+                "REDIS_PASS": "nchan_redis_pass events;"}
+
+
+class NodeWs(Peer):
+    """A plain Node server: ws and ioredis."""
+    name = "Node ws"
+
+    def start(self, measure="server"):
+        self.redis_port = self.start_redis()
+        self.server = self.start_node("node_ws.mjs", free_port(), measure == "server")
+
+    def start_node(self, script, port, measured):
+        node = shutil.which("node")
+        if not node:
+            raise Unavailable("no node: this peer cannot be measured")
+        if measured:
+            self.port = port
+        # Node's own optimising compiler may use the other core; the server itself has one.
+        return self.launch(script, [node, fetch.node() / script, port, self.redis_port],
+                           lambda: port_open(port), measured)
+
+    def connect_args(self):
+        return ["--connect", f"127.0.0.1:{self.port}"]
+
+    def subscription(self, what, n):
+        return ["--group", n, *say(type="subscribe", channel="bench"),
+                "--expect", '"subscribed"']
+
+    def post_args(self, what, parallel=1):
+        return ["--post", f"redis://127.0.0.1:{self.redis_port}/bench",
+                "--body", '{"m":"@mark@","p":"@pad@"}']
+
+    def watched(self):
+        return {"server": self.server.pid}
+
+
+class SocketIo(NodeWs):
+    """Socket.IO with its Redis adapter; events come from another process, as in a cluster."""
+    name = "Socket.IO"
+
+    def start(self, measure="server"):
+        self.redis_port = self.start_redis()
+        self.server = self.start_node("socket_io.mjs", free_port(), measure == "server")
+        self.control = free_port()
+        self.start_node("socket_io_emit.mjs", self.control, False)
+
+    def connect_args(self):
+        return ["--connect", f"127.0.0.1:{self.port}", "--answer", "2=3",
+                "--path", "/socket.io/?EIO=4&transport=websocket"]
+
+    def subscription(self, what, n):
+        return ["--group", n, "--expect", "0{", "--say", "40", "--expect", "40{",
+                "--say", '420["subscribe","bench"]', "--expect", "430["]
+
+    def post_args(self, what, parallel=1):
+        return ["--post", f"line://127.0.0.1:{self.control}",
+                "--body", '{"m":"@mark@","p":"@pad@"}']
+
+
+ALL.update(nchan=Nchan, nchan_redis=NchanRedis, node=NodeWs, socketio=SocketIo)

@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: MIT
+"""What an operator sees and does: health, metrics, configuration, signals."""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from support import events
+from support.certificates import Certificates
+from support.http_client import Http
+from support.process import free_port, program, wait_until
+
+FIXED = {"connections_active", "subscriptions_total", "messages_sent_total",
+         "messages_received_total"}
+OF_TODAY = {"broadcaster_websockets_count", "broadcaster_sse_count", "broadcaster_messages_total",
+            "broadcaster_channel_drop_total", "broadcaster_dispatch_latency_seconds_sum",
+            "broadcaster_dispatch_latency_seconds_count",
+            "broadcaster_process_latency_seconds_sum",
+            "broadcaster_process_latency_seconds_count", "build_info"}
+SERVICES = ("publisher", "gateway")
+
+
+def services(stack):
+    return {"publisher": stack.publisher, "gateway": stack.gateway}
+
+
+# --- health, ready, metrics ---------------------------------------------------------------
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_health_and_ready(stack, name):
+    service = services(stack)[name]
+    health = service.get("/health")
+    assert (health.status, health.json()["status"]) == (200, "ok")
+    assert service.get("/ready").status == 200
+    assert service.get("/nothing").status == 404
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_metrics_are_prometheus_text_with_the_fixed_names(stack, name):
+    answer = services(stack)[name].get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    seen, declared = set(), set()
+    for line in answer.body.decode().splitlines():
+        if line.startswith("# TYPE "):
+            metric = line.split()[2]
+            assert metric not in declared, f"{metric} is declared twice"
+            declared.add(metric)
+        elif not line.startswith("#"):
+            assert re.fullmatch(r'[a-z_]+(\{([a-z_]+="[^"]*",?)*\})? -?[0-9.+einfNa]+', line), line
+            series = line.rpartition(" ")[0]
+            assert series not in seen, f"{series} comes twice"
+            seen.add(series)
+    names = {series.partition("{")[0] for series in seen}
+    assert FIXED <= names
+    assert "broadcaster_build_info" in names
+    if name == "gateway":
+        assert OF_TODAY <= names, OF_TODAY - names
+
+
+def test_publisher_has_the_same_pages_over_tls(stack):
+    backend = stack.backend(client=None)
+    assert backend.get("/health").json() == {"status": "ok"}
+    assert b"messages_received_total" in backend.get("/metrics").body
+
+
+def test_gateways_health_on_the_events_port_counts_connections(stack):
+    stack.ws(), stack.ws()
+    assert Http(stack.gateway.port).get("/health").json()["connections"] >= 2
+
+
+def test_metrics_count_what_happens(stack):
+    place = stack.place()
+    before_gateway, before_publisher = stack.gateway.metrics(), stack.publisher.metrics()
+    clients = [stack.ws("ana").subscribed(place.contest_channel, place.problem_channel)
+               for _ in range(3)]
+    for n in range(5):
+        stack.post(events.contest_update(place, n))
+    for client in clients:
+        for _ in range(5):
+            client.recv()
+    gateway, publisher = stack.gateway.metrics(), stack.publisher.metrics()
+    assert gateway["connections_active"] - before_gateway["connections_active"] == 3
+    assert gateway["subscriptions_total"] - before_gateway["subscriptions_total"] == 6
+    assert gateway["messages_sent_total"] - before_gateway["messages_sent_total"] == 15
+    assert publisher["messages_received_total"] - before_publisher["messages_received_total"] == 5
+    assert gateway["messages_received_total"] == 0
+    stack.close_clients()
+    wait_until(lambda: stack.gateway.metrics()["connections_active"] ==
+               before_gateway["connections_active"], what="the clients to be gone")
+    assert stack.gateway.metrics()["subscriptions_total"] == before_gateway["subscriptions_total"]
+
+
+def test_debug_topics_lists_topics_with_their_sessions(stack):
+    place = stack.place()
+    stack.ws("ana").subscribed(place.contest_channel)
+    stack.post(events.contest_update(place))
+    answer = stack.gateway.get("/debug/topics")
+    assert answer.status == 200
+    assert f"contest/{place.contest}" in answer.body.decode()
+
+
+# --- command line -----------------------------------------------------------------------------
+
+def run(name, *arguments, env=None):
+    """Runs a program to its end; returns (status, stdout, stderr)."""
+    environment = {k: v for k, v in os.environ.items()
+                   if not k.startswith(("REDIS_", "BROADCASTER_"))}
+    done = subprocess.run([program(name), *map(str, arguments)], capture_output=True, text=True,
+                          timeout=20, stdin=subprocess.DEVNULL, env={**environment, **(env or {})})
+    return done.returncode, done.stdout, done.stderr
+
+
+def config_file(tmp_path, text):
+    path = tmp_path / "config.json"
+    path.write_text(text if isinstance(text, str) else json.dumps(text))
+    return path
+
+
+def dumped(name, *arguments, env=None):
+    status, out, err = run(name, *arguments, "--dump-config", env=env)
+    assert status == 0, err
+    return json.loads(out)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_version_and_help(name):
+    status, out, _ = run(name, "--version")
+    assert status == 0 and re.search(r"\d+\.\d+\.\d+", out)
+    status, out, err = run(name, "--help")
+    assert status == 0 and "--config" in out + err
+
+
+@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("dashes", ["-", "--"])
+def test_options_with_one_or_two_dashes(name, dashes):
+    assert run(name, f"{dashes}version")[0] == 0
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_wrong_option_is_named(name):
+    status, _, err = run(name, "--no-such-option")
+    assert status != 0 and "no-such-option" in err
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_check_config_accepts_a_good_file_and_what_dump_config_prints(name, stack, tmp_path):
+    good = services(stack)[name].config_path
+    status, _, err = run(name, "--config", good, "--check-config")
+    assert status == 0, err
+    again = config_file(tmp_path, dumped(name, "--config", good))
+    assert run(name, "--config", again, "--check-config")[0] == 0
+    assert dumped(name, "--config", again) == dumped(name, "--config", good)
+
+
+WRONG = [
+    ("not JSON", '{\n "Broadcaster": {\n  "Port": 1,,\n }\n}', 3, None),
+    ("wrong type", '{\n "Broadcaster": {\n  "Port": "many"\n }\n}', 3, "Broadcaster.Port"),
+    ("out of range", '{\n "Broadcaster": {\n\n  "EventsPort": 70000\n }\n}', 4,
+     "Broadcaster.EventsPort"),
+    ("bad duration", '{\n "Broadcaster": { "PingInterval": "3 parsecs" }\n}', 2,
+     "Broadcaster.PingInterval"),
+    ("bad URL", '{\n "Redis": {\n  "URL": "mysql://x"\n }\n}', 3, "Redis.URL"),
+    ("unknown key", '{\n "Broadcaster": {\n  "PingIntervall": 30\n }\n}', 3, "PingInterval"),
+]
+
+
+@pytest.mark.parametrize("text,line,key", [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+@pytest.mark.parametrize("name", SERVICES)
+def test_wrong_config_names_file_line_and_key(name, tmp_path, text, line, key):
+    path = config_file(tmp_path, text)
+    status, out, err = run(name, "--config", path, "--check-config")
+    assert status == 1
+    assert f"{path}:{line}" in out + err
+    assert key is None or key in out + err
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_missing_config_file_is_named(name, tmp_path):
+    status, out, err = run(name, "--config", tmp_path / "none.json", "--check-config")
+    assert status == 1 and "none.json" in out + err
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_unknown_key_is_an_error_only_when_strict(name, tmp_path):
+    path = config_file(tmp_path, {"Broadcaster": {"Prot": 1}})
+    assert run(name, "--config", path, "--dump-config")[0] == 0
+    assert run(name, "--config", path, "--strict", "--dump-config")[0] == 1
+
+
+def test_omegaups_own_files_are_understood(tmp_path):
+    """Older names, other cases, Go's durations and the sections of other programs."""
+    path = config_file(tmp_path, {
+        "broadcaster": {"eventsport": 1234, "PingPeriod": "1m30s", "WriteDeadline": "500ms",
+                        "ChannelLength": 10, "FrontendURL": "https://omegaup.com/",
+                        "Proxied": True, "Port": 32672},
+        "Tracing": {"Enabled": True}, "DB": {"Driver": "mysql"}, "Grader": {}, "Runner": {},
+        "InputManager": {}, "NewRelic": {}, "TLS": {"CertFile": "x"},
+        "Logging": {"File": "stderr", "Level": "info"}})
+    value = dumped("gateway", "--config", path)
+    assert value["Broadcaster"]["EventsPort"] == 1234
+    assert seconds(value["Broadcaster"]["PingInterval"]) == 90
+    assert seconds(value["Broadcaster"]["WriteTimeout"]) == 0.5
+    assert value["Broadcaster"]["FrontendURL"] == "https://omegaup.com"
+
+
+def seconds(value):
+    """A duration as --dump-config prints it."""
+    if isinstance(value, (int, float)):
+        return value
+    parts = re.findall(r"([0-9.]+)(ms|s|m|h)", value)
+    return sum(float(n) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit] for n, unit in parts)
+
+
+def test_file_then_environment_then_command_line(tmp_path):
+    path = config_file(tmp_path, {"Broadcaster": {"Port": 1, "EventsPort": 1},
+                                  "Redis": {"URL": "redis://file:1"}})
+    environment = {"BROADCASTER_PORT": "2", "BROADCASTER_EVENTS_PORT": "2",
+                   "BROADCASTER_FRONTEND_URL": "https://env.example"}
+    value = dumped("gateway", "--config", path, "--set", "Broadcaster.EventsPort=3",
+                   "--set", "Broadcaster.PingInterval=5s", env=environment)
+    assert value["Broadcaster"]["Port"] == 2
+    assert value["Broadcaster"]["EventsPort"] == 3
+    assert value["Broadcaster"]["FrontendURL"] == "https://env.example"
+    assert seconds(value["Broadcaster"]["PingInterval"]) == 5
+
+
+def test_dump_config_shows_no_secret(tmp_path):
+    path = config_file(tmp_path, {"Broadcaster": {"ScoreboardUpdateSecret": "hush-secret"},
+                                  "Redis": {"URL": "redis://u:hush-password@h:1"}})
+    status, out, err = run("publisher", "--config", path, "--dump-config")
+    assert status == 0
+    assert "hush" not in out + err
+
+
+def test_redis_url_of_the_environment_is_used(make_stack):
+    stack = make_stack(publisher=False)
+    gateway = stack._service("gateway", 9)
+    gateway.settings["Redis"]["URL"] = "redis://127.0.0.1:1"
+    gateway.env = {"REDIS_URL": stack.redis.url}
+    stack.gateways.append(gateway)
+    gateway.start()
+
+
+def test_port_in_use_is_named(stack):
+    gateway = stack.gateway
+    status, out, err = run("gateway", "--config", gateway.config_path,
+                           "--set", f"Broadcaster.EventsPort={free_port()}")
+    assert status == 1
+    assert str(gateway.metrics_port) in out + err
+
+
+# --- signals -----------------------------------------------------------------------------------
+
+def test_sigterm_closes_clients_with_1012_and_exits_0(make_stack):
+    stack = make_stack()
+    place = stack.place()
+    client = stack.ws("ana").subscribed(place.contest_channel)
+    process = stack.gateway.process
+    process.signal(signal.SIGTERM)
+    messages = client.recv_until(lambda m: m["type"] == "reconnect")
+    assert messages[-1]["after"] <= messages[-1]["deadline"]
+    assert client.wait_closed() == 1012
+    assert process.wait() == 0
+    stack.gateway.stop()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_sigterm_and_sigint_end_with_status_0(make_stack, name, number):
+    stack = make_stack()
+    process = services(stack)[name].process
+    process.signal(number)
+    assert process.wait() == 0
+
+
+def test_publisher_answers_what_it_has_taken_before_it_ends(make_stack):
+    stack = make_stack()
+    backend = stack.backend()
+    assert backend.post(events.contest_update(stack.place())).status == 200
+    stack.publisher.process.signal(signal.SIGTERM)
+    assert stack.publisher.process.wait() == 0
+    started = time.monotonic()
+    with pytest.raises(OSError):
+        stack.backend().post(events.contest_update(stack.place()))
+    assert time.monotonic() - started < 5
+
+
+def test_sighup_takes_new_settings_and_keeps_the_clients(make_stack):
+    stack = make_stack(settings={"Broadcaster": {"MaxSubscriptions": 1}})
+    place, public = stack.place(), stack.place(public=True)
+    client = stack.ws("ana").subscribed(place.contest_channel)
+    assert client.subscribe(public.contest_channel)["error"] == "too_many_subscriptions"
+    stack.gateway.settings["Broadcaster"]["MaxSubscriptions"] = 5
+    stack.gateway.write_config()
+    stack.gateway.process.signal(signal.SIGHUP)
+    wait_until(lambda: client.subscribe(public.contest_channel)["type"] == "subscribed", 5,
+               "the new limit")
+    stack.post(events.contest_update(place))
+    assert client.recv()["channel"] == place.contest_channel
+
+
+def test_sighup_with_a_wrong_file_keeps_the_old_settings(make_stack):
+    stack = make_stack()
+    for service in stack.services:
+        service.config_path.write_text('{"Broadcaster": {"MaxSubscriptions": "many"}}')
+        service.process.signal(signal.SIGHUP)
+        wait_until(lambda s=service: "Broadcaster.MaxSubscriptions" in s.process.log(),
+                   what="the log line")
+    place = stack.place()
+    client = stack.ws("ana").subscribed(place.contest_channel)
+    stack.post(events.contest_update(place))
+    assert client.recv()["type"] == "contest_update"
+
+
+def test_sighup_takes_a_new_users_file(make_stack):
+    stack = make_stack()
+    place = stack.place()
+    client = stack.ws("ana").subscribed(place.contest_channel, "/user/ana")
+    stack.write_users({"tokens": {"token-ana": {"username": "ana"},
+                                  "new": {"username": "nina"}},
+                       "public": {}, "scoreboards": {}})
+    stack.gateway.process.signal(signal.SIGHUP)
+    assert client.recv() == {"type": "revoked", "channel": place.contest_channel}
+    assert stack.ws().auth("new") == {"type": "auth_success", "username": "nina"}
+
+
+def test_sighup_takes_new_certificates(make_stack, tmp_path):
+    stack = make_stack()
+    assert stack.backend().get("/health").status == 200
+    other = Certificates(tmp_path / "other")
+    tls = stack.publisher.settings["Broadcaster"]["TLS"]
+    tls["CertFile"], tls["KeyFile"] = other.path("server.pem"), other.path("server.key")
+    stack.publisher.write_config()
+    stack.publisher.process.signal(signal.SIGHUP)
+
+    def is_new():
+        try:
+            return Http(stack.publisher.port, other.client_context(None)).get("/health").status
+        except OSError:
+            return None
+    assert wait_until(is_new, 5, "the new certificate") == 200
+
+
+def test_log_file_is_opened_anew_on_sighup(make_stack, tmp_path):
+    log = tmp_path / "gateway.log"
+    stack = make_stack(settings={"Logging": {"File": str(log)}})
+    wait_until(lambda: log.exists() and log.stat().st_size, what="the log file")
+    log.rename(tmp_path / "gateway.log.1")
+    stack.gateway.process.signal(signal.SIGHUP)
+    wait_until(log.exists, 5, "a new log file")
+
+
+# --- log -------------------------------------------------------------------------------------------
+
+def test_log_lines_can_be_json(make_stack):
+    stack = make_stack(settings={"Logging": {"JSON": True}})
+    place = stack.place()
+    stack.ws("ana").subscribed(place.contest_channel).close()
+    lines = stack.gateway.process.log().splitlines()
+    assert lines and all(isinstance(json.loads(line), dict) for line in lines)
+
+
+def test_messages_are_logged_only_when_asked(make_stack):
+    for chatty in (False, True):
+        own = make_stack(settings={"Logging": {"IncludeMessages": chatty}})
+        place = own.place()
+        client = own.ws("ana").subscribed(place.contest_channel)
+        own.post({"type": "contest_update", "data": {"contest_alias": place.contest,
+                                                     "words": "quite-private-words"}})
+        client.recv()
+        logs = own.gateway.process.log() + own.publisher.process.log()
+        assert ("quite-private-words" in logs) is chatty

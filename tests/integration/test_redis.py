@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""Redis comes late, goes, freezes, returns empty: readiness and promises hold."""
+import signal
+import threading
+import time
+
+import pytest
+from support import events, users
+from support.process import wait_until
+from support.redis_server import RedisServer
+from support.stack import Stack
+
+
+@pytest.fixture
+def lone_redis(tmp_path):
+    """A server that the test starts, stops and freezes itself."""
+    server = RedisServer(tmp_path)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def broken(tmp_path, certificates, lone_redis):
+    """A stack on lone_redis; nothing is started yet."""
+    stack = Stack(tmp_path / "stack", certificates, redis_server=lone_redis)
+    stack.write_users(users.users_file())
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture
+def running(broken, lone_redis):
+    lone_redis.start()
+    for service in broken.services:
+        service.start()
+    return broken
+
+
+def freeze(redis_server):
+    redis_server.process.signal(signal.SIGSTOP)
+
+
+def thaw(redis_server):
+    redis_server.process.signal(signal.SIGCONT)
+
+
+# --- started late ---------------------------------------------------------------------------
+
+def test_redis_started_after_both_makes_them_ready(broken, lone_redis):
+    for service in broken.services:
+        service.start(ready=False)
+        assert service.get("/health").status == 200
+        assert service.get("/ready").status == 503
+    backend = broken.backend()
+    answer = backend.post(events.contest_update(broken.place()))
+    assert answer.status == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    place = broken.place()
+    client = broken.ws("ana")
+    started = time.monotonic()
+    answer = client.subscribe(place.contest_channel)
+    assert answer["error"] == "unavailable"
+    assert 4 <= time.monotonic() - started <= 8
+    lone_redis.start()
+    for service in broken.services:
+        service.wait_ready()
+    client.subscribed(place.contest_channel)
+    broken.post(events.contest_update(place))
+    assert client.recv()["type"] == "contest_update"
+
+
+def test_subscription_that_waits_for_redis_succeeds_when_it_comes(broken, lone_redis):
+    broken.gateway.start(ready=False)
+    broken.publisher = None
+    client = broken.ws("ana")
+    channel = broken.place().contest_channel
+    client.send({"type": "subscribe", "channel": channel})
+    time.sleep(0.5)
+    lone_redis.start()
+    assert client.recv()["type"] == "subscribed"
+
+
+# --- restarted ------------------------------------------------------------------------------
+
+def test_after_a_restart_of_redis_clients_get_reset_and_then_events_again(running, lone_redis):
+    place = running.place()
+    client = running.ws("ana").subscribed(place.contest_channel, place.problem_channel)
+    running.post(events.contest_update(place))
+    old_epoch = client.recv()["position"].partition(":")[0]
+    lone_redis.kill()
+    lone_redis.start()
+    for service in running.services:
+        service.wait_ready()
+    messages = [client.recv(timeout=20) for _ in range(2)]
+    assert {m["type"] for m in messages} == {"reset"}
+    assert {m["channel"] for m in messages} == {place.contest_channel, place.problem_channel}
+    contest = next(m for m in messages if m["channel"] == place.contest_channel)
+    assert contest["position"].partition(":")[0] != old_epoch
+    wait_until(lambda: any(name.endswith(f"contest/{place.contest}")
+                           for name in lone_redis.channels()), what="the topic's subscription")
+    running.post(events.contest_update(place, 2))
+    message = client.recv()
+    assert message["data"]["n"] == 2
+    assert message["position"].partition(":")[0] == contest["position"].partition(":")[0]
+
+
+def test_connections_stay_while_redis_is_away(running, lone_redis):
+    place = running.place()
+    client = running.ws("ana").subscribed(place.contest_channel)
+    lone_redis.kill()
+    wait_until(lambda: running.gateway.metrics()["broadcaster_redis_up"] == 0, 20,
+               "the gateway to notice")
+    assert client.ask({"type": "ping"}) == {"type": "pong"}
+    assert client.unsubscribe(place.contest_channel)["type"] == "unsubscribed"
+
+
+def test_gateway_stays_ready_through_a_blip_of_redis(running, lone_redis):
+    lone_redis.kill()
+    wait_until(lambda: running.gateway.metrics()["broadcaster_redis_up"] == 0, 20, "the loss")
+    assert running.gateway.answers() == 200
+    wait_until(lambda: running.gateway.answers() == 503, 20, "/ready to fall after 10 s")
+    lone_redis.start()
+    running.gateway.wait_ready()
+
+
+def test_post_while_the_link_is_known_to_be_down_is_503_at_once(running, lone_redis):
+    backend = running.backend()
+    assert backend.post(events.contest_update(running.place())).status == 200
+    lone_redis.kill()
+    wait_until(lambda: running.publisher.answers() == 503, 20, "the publisher to notice")
+    started = time.monotonic()
+    assert backend.post(events.contest_update(running.place())).status == 503
+    assert time.monotonic() - started < 0.2
+
+
+# --- frozen ---------------------------------------------------------------------------------
+
+def test_post_to_a_frozen_redis_is_503_after_publish_wait(running, lone_redis):
+    backend = running.backend()
+    backend.post(events.contest_update(running.place()))
+    freeze(lone_redis)
+    try:
+        started = time.monotonic()
+        answer = backend.post(events.contest_update(running.place()))
+        assert answer.status == 503
+        assert "retry-after" in answer.headers
+        assert 0.2 <= time.monotonic() - started <= 1.5
+    finally:
+        thaw(lone_redis)
+    wait_until(lambda: backend.post(events.contest_update(running.place())).status == 200,
+               what="the publisher to work again")
+
+
+def test_grader_form_answered_503_is_delivered_once_redis_is_back(running, lone_redis):
+    place = running.place()
+    client = running.ws("ana").subscribed(place.contest_channel)
+    backend = running.backend()
+    freeze(lone_redis)
+    for n in range(3):
+        body = events.grader_form(place, {"type": "contest_update", "data": {"n": n}}, public=True)
+        assert backend.post(body).status == 503
+    thaw(lone_redis)
+    assert [client.recv()["data"]["n"] for _ in range(3)] == [0, 1, 2]
+    wait_until(lambda: backend.post(events.end_mark(place)).status == 200, what="the publisher")
+    assert client.recv()["type"] == "end_mark", "nothing may come twice"
+
+
+def test_grader_form_posted_while_redis_is_away_is_delivered_when_it_returns(running, lone_redis):
+    place = running.place()
+    client = running.ws("ana").subscribed(place.contest_channel)
+    backend = running.backend()
+    lone_redis.kill()
+    wait_until(lambda: running.publisher.answers() == 503, 20, "the publisher to notice")
+    body = events.grader_form(place, {"type": "contest_update", "data": {"n": 5}}, public=True)
+    assert backend.post(body).status == 503
+    lone_redis.start()
+    running.gateway.wait_ready()
+    messages = client.recv_until(lambda m: m["type"] == "contest_update", timeout=20)
+    assert messages[-1]["data"]["n"] == 5
+
+
+def test_request_with_a_key_waits_and_a_second_one_is_409_meanwhile(running, lone_redis):
+    place = running.place()
+    headers = {"Idempotency-Key": "frozen"}
+    first, second = running.backend(), running.backend()
+    first.get("/health"), second.get("/health")
+    answers = []
+    freeze(lone_redis)
+    try:
+        body = events.contest_update(place)
+        thread = threading.Thread(target=lambda: answers.append(first.post(body, headers=headers)))
+        thread.start()
+        time.sleep(0.7)  # longer than PublishWait
+        assert not answers
+        assert second.post(body, headers=headers).status == 409
+    finally:
+        thaw(lone_redis)
+    thread.join(10)
+    assert answers[0].status == 200
+    again = second.post(body, headers=headers)
+    assert (again.status, again.json()["id"]) == (200, answers[0].json()["id"])
+
+
+def test_events_missed_while_the_gateway_was_cut_off_are_mended(running, lone_redis):
+    """The link to Redis is lost, the log is not: the client gets the missing events itself."""
+    place = running.place()
+    client = running.ws("ana").subscribed(place.contest_channel)
+    running.post(events.contest_update(place, 0))
+    assert client.recv()["data"]["n"] == 0
+    with lone_redis.client() as admin:
+        for round_of_events in range(3):
+            admin.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            for n in range(5):
+                running.post(events.contest_update(place, 10 * round_of_events + n))
+            wait_until(lambda: any(name.endswith(place.contest)
+                                   for name in lone_redis.channels()), what="the new subscription")
+            numbers = [client.recv()["data"]["n"] for _ in range(5)]
+            assert numbers == [10 * round_of_events + n for n in range(5)]

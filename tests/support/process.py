@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Programs under test: started with a log file, ended by their own pid, never left behind."""
+import ctypes
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("BROADCASTER_BUILD", "build/dev"))
+BUILD = BUILD if BUILD.is_absolute() else ROOT / BUILD
+
+SANITIZER = re.compile(r"(ERROR|SUMMARY): \w+Sanitizer|runtime error:")
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def program(name):
+    """The path of a program of ours in the build directory under test."""
+    found = sorted(BUILD.glob(f"*/broadcaster-{name}"))
+    assert found, f"no broadcaster-{name} in {BUILD}: build it, or set BROADCASTER_BUILD"
+    return str(found[0])
+
+
+def wait_until(condition, limit=10.0, what="the condition", pause=0.01):
+    """Polls until condition() is true and returns that value; fails after `limit` seconds."""
+    end = time.monotonic() + limit
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"waited {limit} s for {what}"
+        time.sleep(pause)
+
+
+def free_port():
+    """A free TCP port below the ephemeral ones, which connections of other tests might take."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def _die_with_parent():
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Process:
+    """One running program. `stop()` asserts a clean end; `kill()` is for tests that want a corpse."""
+
+    def __init__(self, name, argv, directory, env=None):
+        self.name = name
+        self.log_path = Path(directory) / f"{name}.log"
+        environment = dict(os.environ)
+        for variable in list(environment):
+            if variable.startswith(("REDIS_", "BROADCASTER_")):
+                del environment[variable]
+        environment.setdefault("ASAN_OPTIONS", "detect_leaks=1:halt_on_error=1")
+        environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+        environment.update(env or {})
+        with open(self.log_path, "ab") as log:
+            self.popen = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory,
+                env=environment, preexec_fn=_die_with_parent)
+        self.pid = self.popen.pid
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def is_running(self):
+        return self.popen.poll() is None
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def wait(self, limit=30):
+        """The exit status; fails when the process does not end by itself."""
+        try:
+            return self.popen.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {limit} s:\n{self.tail()}") from None
+
+    def tail(self, lines=40):
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def kill(self):
+        if self.is_running():
+            self.popen.kill()
+            self.popen.wait(10)
+
+    def stop(self, limit=30):
+        """SIGTERM, then SIGKILL after the limit. Anything but a clean end is a failure."""
+        if self.is_running():
+            self.signal(signal.SIGCONT)  # a frozen one could not obey
+            self.signal(signal.SIGTERM)
+            try:
+                self.popen.wait(limit)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(
+                    f"{self.name} ignored SIGTERM for {limit} s:\n{self.tail()}") from None
+        self.check_log()
+        status = self.popen.returncode
+        assert status == 0, f"{self.name} ended with status {status}:\n{self.tail()}"
+
+    def check_log(self):
+        text = self.log()
+        found = SANITIZER.search(text)
+        assert not found, f"sanitizer report of {self.name}:\n{text[found.start():][:6000]}"

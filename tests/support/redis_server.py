@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""A private redis-server: loopback only, a port of its own, nothing on disk."""
+import redis
+
+from .process import Process, free_port, wait_until
+
+
+class RedisServer:
+    """Can be stopped and started again on the same port: then it is another history, and empty."""
+
+    def __init__(self, directory, port=None, options=()):
+        self.directory = directory
+        self.port = port or free_port()
+        self.options = list(options)
+        self.process = None
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self):
+        self.process = Process(
+            "redis", ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
+                      "--save", "", "--appendonly", "no", "--dir", str(self.directory),
+                      "--daemonize", "no", *self.options], self.directory)
+        wait_until(self.is_up, what="redis-server")
+        return self
+
+    def is_up(self):
+        assert self.process.is_running(), f"redis-server ended:\n{self.process.tail()}"
+        try:
+            return self.client().ping()
+        except redis.exceptions.ConnectionError:
+            return False
+
+    def client(self):
+        return redis.Redis(port=self.port, socket_timeout=5)
+
+    def channels(self, pattern="*"):
+        """Names that anybody is subscribed to now."""
+        with self.client() as client:
+            return {name.decode() for name in client.pubsub_channels(pattern)}
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+            self.process = None
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process = None

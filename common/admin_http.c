@@ -183,13 +183,16 @@ static int open_listener(struct loop *l, const char *bind, uint16_t port,
 
 static uint16_t port_of(struct evconnlistener *listener)
 {
-    struct sockaddr_storage at = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at = {0};
     socklen_t len = sizeof(at);
-    if (getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&at, &len) < 0) {
+    if (getsockname(evconnlistener_get_fd(listener), &at.any, &len) < 0) {
         return 0;
     }
-    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
-                                          : ((struct sockaddr_in *)&at)->sin_port);
+    return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 static bool start_server(struct loop *l, struct admin_http *a)
@@ -207,17 +210,8 @@ static bool start_server(struct loop *l, struct admin_http *a)
     return true;
 }
 
-int admin_http_create(struct loop *l, const char *bind, uint16_t port,
-                      const struct admin_route *routes, size_t n_routes, void *arg,
-                      struct admin_http **out_admin)
+static int start(struct loop *l, struct admin_http *a, const char *bind, uint16_t port)
 {
-    AUTO(admin_http) *a = calloc(1, sizeof(*a));
-    if (!a) {
-        return -ENOMEM;
-    }
-    a->routes = routes;
-    a->n_routes = n_routes;
-    a->arg = arg;
     if (!start_server(l, a)) {
         return -ENOMEM;
     }
@@ -232,7 +226,26 @@ int admin_http_create(struct loop *l, const char *bind, uint16_t port,
     }
     a->port = port_of(a->listener);
     timer_start_every_ms(&a->accept_again, ACCEPT_AGAIN_MS);
-    *out_admin = TAKE(a);
+    return 0;
+}
+
+int admin_http_create(struct loop *l, const char *bind, uint16_t port,
+                      const struct admin_route *routes, size_t n_routes, void *arg,
+                      struct admin_http **out_admin)
+{
+    struct admin_http *a = calloc(1, sizeof(*a));
+    if (!a) {
+        return -ENOMEM;
+    }
+    a->routes = routes;
+    a->n_routes = n_routes;
+    a->arg = arg;
+    int rc = start(l, a, bind, port);
+    if (rc < 0) {
+        admin_http_free(a);
+        return rc;
+    }
+    *out_admin = a;
     return 0;
 }
 

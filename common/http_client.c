@@ -55,7 +55,7 @@ static void release_request(struct http_conn_request *q)
     }
     free(q->headers);
     free(q->uri);
-    free((char *)(uintptr_t)q->body.p);
+    free(q->body);
 }
 
 static void free_call(struct http_call *call)
@@ -106,12 +106,12 @@ static bool copy_request(struct http_conn_request *to, const struct http_client 
         return false;
     }
     if (q->post && q->body.n > 0) {
-        char *copy = malloc(q->body.n);
-        if (!copy) {
+        to->body = malloc(q->body.n);
+        if (!to->body) {
             return false;
         }
-        memcpy(copy, q->body.p, q->body.n);
-        to->body = (struct str){copy, q->body.n};
+        memcpy(to->body, q->body.p, q->body.n);
+        to->body_len = q->body.n;
     }
     return copy_headers(to, q);
 }
@@ -279,7 +279,7 @@ static const char *init(struct http_client *c, const struct http_client_options 
     }
     c->origin.max_answer_bytes = o->max_answer_bytes;
     c->max_conns = MAX(o->max_connections, 1);
-    c->conns = calloc(c->max_conns, sizeof(c->conns[0]));
+    c->conns = calloc(c->max_conns, sizeof(struct http_conn *));
     return c->conns ? NULL : "out of memory";
 }
 
@@ -305,9 +305,8 @@ struct http_client *http_client_create(struct loop *l, const struct http_client_
 
 static void free_calls(struct list *calls)
 {
-    struct list *first;
-    while ((first = list_first(calls)) != NULL) {
-        free_call(LIST_ENTRY(first, struct http_call, node));
+    LIST_FOR_EACH (node, next, calls) {
+        free_call(LIST_ENTRY(node, struct http_call, node));
     }
 }
 

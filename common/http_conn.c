@@ -177,8 +177,8 @@ static struct evhttp_request *build_request(struct http_conn *c)
     for (size_t i = 0; ok && i < q->n_headers; i++) {
         ok = evhttp_add_header(headers, q->headers[i].name, q->headers[i].value) == 0;
     }
-    if (ok && q->body.n > 0) {
-        ok = evbuffer_add(evhttp_request_get_output_buffer(req), q->body.p, q->body.n) == 0;
+    if (ok && q->body_len > 0) {
+        ok = evbuffer_add(evhttp_request_get_output_buffer(req), q->body, q->body_len) == 0;
     }
     if (!ok) {
         evhttp_request_free(req);

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "common/compiler.h"
-#include "common/str.h"
 
 struct evhttp_request;
 struct http_conn;
@@ -24,7 +23,8 @@ struct http_conn_request {
         char *name, *value;
     } * headers;
     size_t n_headers;
-    struct str body;
+    char *body;
+    size_t body_len;
 };
 enum http_conn_outcome {
     HTTP_CONN_ANSWERED,

@@ -92,8 +92,7 @@ struct loop *loop_free(struct loop *l)
     }
     run_deferred(l);
     timer_release(&l->lag_timer);
-    LIST_FOR_EACH(node, next, &l->signals)
-    {
+    LIST_FOR_EACH (node, next, &l->signals) {
         struct loop_signal *s = LIST_ENTRY(node, struct loop_signal, node);
         event_free(s->ev);
         free(s);

@@ -130,7 +130,7 @@ struct ssl_ctx_st *tls_server_ctx(const struct tls_server_options *o, const char
     (void)SSL_CTX_set_session_id_context(ctx, session_id, sizeof(session_id) - 1);
     (void)SSL_CTX_set_timeout(ctx, SESSION_SECONDS);
     if (o->alpn) {
-        SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, (void *)(uintptr_t)o->alpn);
+        SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, (void *)o->alpn);
     }
     if (!load_identity(ctx, o, out_why) || !load_client_trust(ctx, o, out_why)) {
         SSL_CTX_free(ctx);

@@ -172,12 +172,12 @@ static bool take_last(struct str *list, struct str *out)
 
 /* Proxies append: only what stands behind the last untrusted address was written by somebody we
  * trust. An element that is no address ("unknown") ends the chain. */
-bool address_forwarded(const struct networks *trusted, const struct request *r,
-                       struct address *out)
+static bool walk_back(const struct networks *trusted, const struct request_values *chain,
+                      struct address *out)
 {
     bool found = false;
-    for (size_t i = r->forwarded_for.n; i > 0; i--) {
-        struct str list = r->forwarded_for.v[i - 1];
+    for (size_t i = chain->n; i > 0; i--) {
+        struct str list = chain->v[i - 1];
         struct str element;
         while (take_last(&list, &element)) {
             struct address a;
@@ -191,5 +191,11 @@ bool address_forwarded(const struct networks *trusted, const struct request *r,
             }
         }
     }
-    return found || (r->real_ip.n > 0 && address_parse(r->real_ip, out));
+    return found;
+}
+
+bool address_forwarded(const struct networks *trusted, const struct request *r, struct address *out)
+{
+    return walk_back(trusted, &r->forwarded_for, out) ||
+           (r->real_ip.n > 0 && address_parse(r->real_ip, out));
 }

@@ -22,8 +22,8 @@ static struct verdict bad_request(const char *why)
 
 void admission_refuse(struct admission *out, enum refusal refusal, int status, const char *why)
 {
-    *out = (struct admission){
-        .kind = ADMIT_REFUSE, .refusal = refusal, .status = status, .why = why};
+    *out =
+        (struct admission){.kind = ADMIT_REFUSE, .refusal = refusal, .status = status, .why = why};
 }
 
 void admission_release(struct admission *a)
@@ -121,7 +121,7 @@ static struct verdict read_filters(const struct request *r, struct buf *out)
     size_t n;
     const char *why;
     return filters_parse(buf_str(out), filters, FILTERS_MAX, &n, &why) ? nothing_wrong
-                                                                      : bad_request(why);
+                                                                       : bad_request(why);
 }
 
 static struct verdict decide_upgrade(const struct request *r, const struct admission_facts *f,

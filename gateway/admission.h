@@ -47,10 +47,10 @@ struct admission {
     int status;
     const char *why; /* a sentence for people, static */
     /* The others */
-    struct str credential;       /* a token in the request, or STR_NONE */
-    bool wants_subprotocol;      /* ours was offered and is to be echoed */
-    bool is_over_address_limit;  /* legacy: close it after the upgrade */
-    struct buf filters;          /* legacy: their canonical text; owned */
+    struct str credential;      /* a token in the request, or STR_NONE */
+    bool wants_subprotocol;     /* ours was offered and is to be echoed */
+    bool is_over_address_limit; /* legacy: close it after the upgrade */
+    struct buf filters;         /* legacy: their canonical text; owned */
 };
 
 /* *out is valid until admission_release(), and as long as the request's bytes. */

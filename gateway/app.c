@@ -28,7 +28,7 @@
 
 #define NOT_READY_AFTER_MS 10000 /* a short absence of Redis does not empty a load balancer */
 #define POSITIONS_EVERY_MS 25000
-#define OLD_EVENTS_PORT 22291    /* where omegaUp's nginx looks when nothing else is configured */
+#define OLD_EVENTS_PORT 22291 /* where omegaUp's nginx looks when nothing else is configured */
 
 /* Owns everything; the parts see each other through gw. */
 struct app {
@@ -124,8 +124,10 @@ static void answer_ready(struct admin_answer *answer, void *arg)
 }
 
 #define AUTH_ROW(field, result, help)                                                              \
-    {METRIC_COUNTER, "broadcaster_auth_calls_total", "result=\"" result "\"", help,                \
-     offsetof(struct auth_metrics, field)}
+    {                                                                                              \
+        METRIC_COUNTER, "broadcaster_auth_calls_total", "result=\"" result "\"", help,             \
+            offsetof(struct auth_metrics, field)                                                   \
+    }
 static const struct metric_desc auth_rows[] = {
     AUTH_ROW(calls_ok, "ok", "Questions about credentials, by what became of them"),
     AUTH_ROW(calls_refused, "refused", ""),
@@ -191,8 +193,7 @@ static void on_hangup(int signo, void *arg)
         log_warn("configuration", LF_S("problems", buf_str(&problems)));
     }
     buf_release(&problems);
-    if (!next || !ws_server_reload(a->server, next, &why) ||
-        !auth_reload(a->gw.auth, next, &why)) {
+    if (!next || !ws_server_reload(a->server, next, &why) || !auth_reload(a->gw.auth, next, &why)) {
         log_error("configuration not changed", LF_STR("why", next ? why : "see above"));
         settings_free(next);
     } else {
@@ -202,6 +203,9 @@ static void on_hangup(int signo, void *arg)
         a->gw.settings = next;
         flusher_set_delay(a->gw.flusher, (uint32_t)next->broadcaster.write_delay_ms);
         settings_free(old);
+        if (*next->auth.file) {
+            control_recheck_everybody(a->control, "the users file was read again");
+        }
         log_info("configuration reloaded");
     }
     sd_notify_ready();
@@ -243,16 +247,21 @@ static bool create_core(struct app *a)
 static bool create_bus(struct app *a, const char **why)
 {
     struct gw *gw = &a->gw;
-    struct bus_options bus = {.settings = a->settings, .handler = &bus_handler, .arg = a,
-                              .metrics = &a->metrics};
+    struct bus_options bus = {
+        .settings = a->settings, .handler = &bus_handler, .arg = a, .metrics = &a->metrics};
     if (bus_create(gw->loop, &bus, &gw->bus, why) < 0) {
         return false;
     }
-    struct feeds_options feeds = {.settings = a->settings, .handler = &hub_feed_handler,
-                                  .bus = gw->bus, .metrics = &a->metrics};
+    struct feeds_options feeds = {.settings = a->settings,
+                                  .handler = &hub_feed_handler,
+                                  .bus = gw->bus,
+                                  .metrics = &a->metrics};
     gw->feeds = feeds_create(gw->loop, &feeds);
-    struct hub_options hub = {.feeds = gw->feeds, .handler = &session_hub_handler,
-                              .metrics = &a->metrics, .note_event = note_event, .note_arg = a};
+    struct hub_options hub = {.feeds = gw->feeds,
+                              .handler = &session_hub_handler,
+                              .metrics = &a->metrics,
+                              .note_event = note_event,
+                              .note_arg = a};
     gw->hub = gw->feeds ? hub_create(&hub) : NULL;
     *why = "out of memory";
     a->control = gw->hub ? control_create(gw) : NULL;

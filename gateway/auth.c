@@ -233,12 +233,10 @@ void auth_forget_user(struct auth *a, struct str user)
         return;
     }
     auth_cache_forget_user(a->cache, user);
-    LIST_FOR_EACH(asked, next_asked, &a->asked)
-    {
+    LIST_FOR_EACH (asked, next_asked, &a->asked) {
         inquiry_note_forgotten(LIST_ENTRY(asked, struct inquiry, node), user);
     }
-    LIST_FOR_EACH(ready, next_ready, &a->ready)
-    {
+    LIST_FOR_EACH (ready, next_ready, &a->ready) {
         struct inquiry *q = LIST_ENTRY(ready, struct inquiry, node);
         if (q->answer && str_eq(q->answer->a.user, user)) {
             q->answer = held_answer_unref(q->answer);

@@ -157,8 +157,7 @@ void auth_cache_put(struct auth_cache *c, const struct auth_key *k, struct held_
 
 void auth_cache_forget_user(struct auth_cache *c, struct str user)
 {
-    LIST_FOR_EACH(node, next, &c->recent)
-    {
+    LIST_FOR_EACH (node, next, &c->recent) {
         struct entry *e = LIST_ENTRY(node, struct entry, node);
         if (str_eq(e->answer->a.user, user)) {
             drop(c, e);

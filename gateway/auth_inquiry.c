@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* auth_inquiry: one block with the texts of the question behind the struct, and a list of calls. */
 #include "gateway/auth_inquiry.h"
 
 #include <stdlib.h>
@@ -40,8 +41,7 @@ struct inquiry *inquiry_create(struct auth *a, const struct auth_question *q,
 void inquiry_free(struct inquiry *q)
 {
     list_del(&q->node);
-    LIST_FOR_EACH(node, next, &q->calls)
-    {
+    LIST_FOR_EACH (node, next, &q->calls) {
         inquiry_drop_call(LIST_ENTRY(node, struct auth_call, node));
     }
     (void)held_answer_unref(q->answer);

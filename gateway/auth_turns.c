@@ -228,8 +228,7 @@ void turns_release(struct auth *a)
 
 void turns_take_back(struct auth *a)
 {
-    LIST_FOR_EACH(node, next, &a->asked)
-    {
+    LIST_FOR_EACH (node, next, &a->asked) {
         struct inquiry *q = LIST_ENTRY(node, struct inquiry, node);
         a->source->ops->cancel(a->source, TAKE(q->source_call));
         list_del(node);

@@ -21,29 +21,29 @@
 #include "topic_lua.h"
 
 #define PROBE_EVERY_MS 5000
-#define PROBE_LIMIT_MS 15000     /* a probe must have come back within */
-#define BEAT_LIMIT_MS 15000      /* publishers' beats, once heard, must not stay away longer */
-#define BEAT_MEMORY_MS 3600000   /* … unless none was heard for an hour: no publisher then */
+#define PROBE_LIMIT_MS 15000   /* a probe must have come back within */
+#define BEAT_LIMIT_MS 15000    /* publishers' beats, once heard, must not stay away longer */
+#define BEAT_MEMORY_MS 3600000 /* … unless none was heard for an hour: no publisher then */
 
 struct bus {
-    struct loop *loop;                  /* borrowed */
-    const struct bus_handler *handler;  /* static */
+    struct loop *loop;                 /* borrowed */
+    const struct bus_handler *handler; /* static */
     void *arg;
-    struct gw_metrics *metrics;         /* borrowed */
-    char *prefix;                       /* owned: `P:` */
+    struct gw_metrics *metrics; /* borrowed */
+    char *prefix;               /* owned: `P:` */
     size_t prefix_len;
-    int64_t history_ms;                 /* time to live of logs */
-    struct redis_url url;               /* owned */
+    int64_t history_ms;   /* time to live of logs */
+    struct redis_url url; /* owned */
     struct redis_script topic_script;
     struct redis_script *scripts[1];
     struct redis_link *subscriber, *reader; /* owned */
     struct topic_names *to_join, *to_leave; /* owned: names for the end of the turn */
     struct deferred send_names;
     struct timer probe;
-    char probe_name[40];                /* `probe:<16 hex digits>` */
-    uint64_t probe_back_ms;             /* when the last probe came back (or the link came up) */
-    uint64_t beat_ms;                   /* when the last beat came; 0: none yet */
-    uint64_t down_since_ms;             /* 0 while both links are ready */
+    char probe_name[40];    /* `probe:<16 hex digits>` */
+    uint64_t probe_back_ms; /* when the last probe came back (or the link came up) */
+    uint64_t beat_ms;       /* when the last beat came; 0: none yet */
+    uint64_t down_since_ms; /* 0 while both links are ready */
     bool was_up;
 };
 
@@ -142,8 +142,7 @@ static void check_liveness(void *arg)
 static void on_beat(struct bus *b, struct str history)
 {
     b->beat_ms = clock_mono_ms();
-    if (redis_link_is_ready(b->reader) &&
-        !str_eq(history, str_of(redis_link_history(b->reader)))) {
+    if (redis_link_is_ready(b->reader) && !str_eq(history, str_of(redis_link_history(b->reader)))) {
         /* Our own knowledge is from the connect; a promotion in place changes the replication id
          * without cutting links, so this costs one reconnect at most. */
         restart_both(b, "a publisher writes to another history");

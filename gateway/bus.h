@@ -25,9 +25,9 @@ struct gw_metrics;
 struct settings;
 
 struct bus_handler {
-    void (*on_up)(void *arg);          /* the subscriber is there: subscribe what is wanted */
-    void (*on_down)(void *arg);        /* the subscriber is gone, with every subscription */
-    void (*on_reader_up)(void *arg);   /* questions can be asked (again) */
+    void (*on_up)(void *arg);        /* the subscriber is there: subscribe what is wanted */
+    void (*on_down)(void *arg);      /* the subscriber is gone, with every subscription */
+    void (*on_reader_up)(void *arg); /* questions can be asked (again) */
     void (*on_subscribed)(struct str topic, void *arg);
     void (*on_message)(struct str topic, struct str bytes, void *arg);
     void (*on_control)(struct str bytes, void *arg);
@@ -47,7 +47,7 @@ struct bus *bus_free(struct bus *b); /* accepts NULL; pending reads end with NUL
 DEFINE_AUTO(bus)
 void bus_start(struct bus *b);
 
-bool bus_is_up(const struct bus *b); /* both links ready */
+bool bus_is_up(const struct bus *b);  /* both links ready */
 bool bus_was_up(const struct bus *b); /* both were ready at least once */
 /* Milliseconds since both links were ready the last time; 0 while they are. */
 uint64_t bus_down_ms(const struct bus *b);
@@ -60,19 +60,19 @@ void bus_unsubscribe(struct bus *b, struct str topic);
 /* What topic.lua found. Strings are valid during the callback. */
 struct bus_page {
     struct str epoch;
-    uint64_t last;             /* newest offset of the topic */
+    uint64_t last; /* newest offset of the topic */
     const struct redisReply *entries;
     size_t n_entries;
-    struct str state[2];       /* newest scoreboards: private, public; "" when none or not asked */
+    struct str state[2]; /* newest scoreboards: private, public; "" when none or not asked */
 };
 struct str bus_page_entry(const struct bus_page *p, size_t i);
 /* page NULL: no answer (link lost, error reply, nonsense); the error was counted and logged. */
 typedef void (*bus_read_fn)(const struct bus_page *page, void *arg);
 struct bus_read {
     struct str topic;
-    uint64_t after;    /* entries from after + 1 on */
-    uint32_t count;    /* 0: position only */
-    bool states;       /* the newest scoreboards too */
+    uint64_t after; /* entries from after + 1 on */
+    uint32_t count; /* 0: position only */
+    bool states;    /* the newest scoreboards too */
 };
 /* False: the reader is away (on_reader_up() will come). */
 MUST_CHECK bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, void *arg);

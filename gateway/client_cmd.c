@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands of the documented protocol (section 1): in order, behind a pending auth, at a bounded
- * rate. */
+#include "gateway/client_cmd.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +47,11 @@ static void subscribe_again(struct session *s, struct session_sub *ss, const str
     ss->command_id = copy_id(f->id);
     ss->again = false;
     if (!ss->sub.view) {
-        set_asked(ss, f); /* the answer to the first command will be the one to both */
+        /* The answer to the first command will be the one to both. One that was subscribed and is
+         * asked about again (another user) goes on from where it was. */
+        if (f->has_position || !ss->answered) {
+            set_asked(ss, f);
+        }
         return;
     }
     bool was_waiting = ss->sub.state == SUB_WAITING;
@@ -97,6 +101,7 @@ static void run_unsubscribe(struct session *s, const struct client_frame *f)
     struct session_sub *ss = session_sub_find(s, f->channel);
     if (ss) {
         session_sub_free(ss);
+        session_ask_next(s);
     }
     struct buf text = {0};
     server_text_unsubscribed(&text, f->id, f->channel);
@@ -115,9 +120,7 @@ static void run_frame(struct session *s, const struct client_frame *f)
         reply_plain(s, &text);
         break;
     case CLIENT_ALIVE: break;
-    case CLIENT_BAD:
-        session_send_error(s, f->id, ERROR_BAD_REQUEST, f->channel, f->why);
-        break;
+    case CLIENT_BAD: session_send_error(s, f->id, ERROR_BAD_REQUEST, f->channel, f->why); break;
     }
 }
 

@@ -17,8 +17,8 @@
 #include "gateway/session.h"
 #include "gateway/users.h"
 
-#define RECHECK_LOT 64        /* sessions asked about again in one step … */
-#define RECHECK_EVERY_MS 200  /* … of so long: the frontend is not stormed */
+#define RECHECK_LOT 64       /* sessions asked about again in one step … */
+#define RECHECK_EVERY_MS 200 /* … of so long: the frontend is not stormed */
 
 struct control {
     struct gw *gw; /* borrowed */
@@ -99,9 +99,9 @@ static void on_recheck_due(void *arg)
     c->recheck_done = lot_end;
 }
 
-static void recheck_everybody(struct control *c, const char *why)
+void control_recheck_everybody(struct control *c, const char *why)
 {
-    log_warn("control messages may be lost: asking about everybody again", LF_STR("why", why));
+    log_info("asking about everybody again", LF_STR("why", why));
     c->recheck_after = c->gw->last_session_id;
     c->recheck_done = 0;
     timer_start_every_ms(&c->recheck, RECHECK_EVERY_MS);
@@ -167,7 +167,7 @@ static void on_missed(const struct redisReply *r, void *arg)
         uint64_t seq = entry_seq(r->element[i]);
         (void)take(c, entry_text(r->element[i]), &hole);
         if (hole) {
-            recheck_everybody(c, "the control log does not reach back");
+            control_recheck_everybody(c, "the control log does not reach back");
             c->last_seq = seq - 1;
             (void)take(c, entry_text(r->element[i]), &hole);
         }
@@ -198,7 +198,7 @@ static void on_newest(const struct redisReply *r, void *arg)
         c->last_seq = newest;
     } else if (newest < c->last_seq) {
         c->last_seq = newest;
-        recheck_everybody(c, "the control log is older than what was heard");
+        control_recheck_everybody(c, "the control log is older than what was heard");
     } else if (newest > c->last_seq) {
         read_missed(c);
     }
@@ -206,8 +206,8 @@ static void on_newest(const struct redisReply *r, void *arg)
 
 void control_on_up(struct control *c)
 {
-    struct str argv[] = {STR("XREVRANGE"), STR("control:log"), STR("+"), STR("-"), STR("COUNT"),
-                         STR("1")};
+    struct str argv[] = {STR("XREVRANGE"), STR("control:log"), STR("+"),
+                         STR("-"),         STR("COUNT"),       STR("1")};
     if (bus_is_up(c->gw->bus) && !c->is_reading) {
         c->is_reading = bus_command(c->gw->bus, on_newest, c, ARRAY_LEN(argv), argv);
     }

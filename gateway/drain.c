@@ -13,9 +13,9 @@
 #include "gateway/session.h"
 
 #define STEP_MS 50
-#define LOT_MIN 20         /* sessions closed in one step after the deadline, at least … */
-#define LOT_STEPS 20       /* … and so many that all are closed after this many steps */
-#define GOODBYE_MS 3000    /* for the peers to answer the last close frames */
+#define LOT_MIN 20      /* sessions closed in one step after the deadline, at least … */
+#define LOT_STEPS 20    /* … and so many that all are closed after this many steps */
+#define GOODBYE_MS 3000 /* for the peers to answer the last close frames */
 
 struct drain {
     struct gw *gw; /* borrowed */
@@ -24,7 +24,7 @@ struct drain {
     struct timer step;
     uint64_t started_ms, all_closed_ms; /* 0: not yet */
     uint64_t drain_ms;
-    size_t legacy_at_start, legacy_closed;
+    size_t legacy_at_start;
     size_t lot;
 };
 
@@ -64,8 +64,7 @@ static void ask_everybody(struct drain *d)
     LIST_FOR_EACH (it, next, &d->gw->sessions) {
         struct session *s = session_of_node(it);
         if (!session_is_closing(s) && !session_is_legacy(s)) {
-            session_ask_to_leave(s, (unsigned)(random_u64() % (spread + 1)),
-                                 (unsigned)d->drain_ms);
+            session_ask_to_leave(s, (unsigned)(random_u64() % (spread + 1)), (unsigned)d->drain_ms);
         }
     }
 }
@@ -97,9 +96,10 @@ static void on_step(void *arg)
         (void)close_some(d, d->drain_ms == 0 ? SIZE_MAX : d->lot, false);
     } else {
         size_t due = (size_t)((uint64_t)d->legacy_at_start * elapsed / d->drain_ms);
-        if (due > d->legacy_closed) {
-            d->legacy_closed += close_some(d, due - d->legacy_closed, true);
-            d->legacy_closed = due; /* those who left by themselves count as well */
+        size_t left = count_sessions(d->gw, true);
+        size_t gone = d->legacy_at_start - MIN(left, d->legacy_at_start); /* by themselves, too */
+        if (due > gone) {
+            (void)close_some(d, due - gone, true);
         }
     }
     finish_if_done(d, now);

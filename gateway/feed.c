@@ -58,6 +58,7 @@ static void tick_feed(struct feed *f, uint64_t now)
         feed_leave(f);
         return;
     }
+    feed_retry_backfill(f);
     if (f->read_owed && !f->read_pending && f->state == FEED_READING) {
         feed_start_read(f);
         return;
@@ -142,7 +143,6 @@ void feeds_on_down(struct feeds *all)
     LIST_FOR_EACH (it, next, &all->all) {
         struct feed *f = LIST_ENTRY(it, struct feed, node);
         f->state = FEED_AWAY;
-        f->announced = false;
         f->read_stale = f->read_pending;
         feed_drop_waiting(f);
     }
@@ -155,6 +155,7 @@ void feeds_on_reader_up(struct feeds *all)
         if (!f->dead && f->read_owed && !f->read_pending && f->state == FEED_READING) {
             feed_start_read(f);
         }
+        feed_retry_backfill(f);
     }
 }
 

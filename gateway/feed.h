@@ -43,10 +43,10 @@ struct feed_handler {
 };
 
 struct feeds_options {
-    const struct settings *settings; /* bounds of the ring */
+    const struct settings *settings;    /* bounds of the ring */
     const struct feed_handler *handler; /* static */
-    struct bus *bus;                 /* borrowed */
-    struct gw_metrics *metrics;      /* borrowed */
+    struct bus *bus;                    /* borrowed */
+    struct gw_metrics *metrics;         /* borrowed */
 };
 struct feeds *feeds_create(struct loop *l, const struct feeds_options *o);
 struct feeds *feeds_free(struct feeds *f); /* accepts NULL */

@@ -84,7 +84,7 @@ enum feed_reach feed_reach(struct feed *f, uint64_t after)
     if (!f->backfill_pending || after < f->backfill_after) {
         feed_start_backfill(f, after);
     }
-    return f->backfill_pending ? FEED_ASKED : FEED_LOST;
+    return FEED_ASKED;
 }
 
 static void end_backfill(struct feed *f)
@@ -93,6 +93,24 @@ static void end_backfill(struct feed *f)
     f->backfill_pending = false;
     if (f->owner) {
         f->feeds->handler->on_backfill(f->owner);
+    }
+}
+
+/* No answer now. Who waits is told later, not at once: it might fail at once again, for ever. */
+static void postpone_backfill(struct feed *f)
+{
+    ring_release(&f->older);
+    f->backfill_pending = false;
+    f->backfill_owed = true;
+}
+
+void feed_retry_backfill(struct feed *f)
+{
+    if (f->backfill_owed && !f->backfill_pending) {
+        f->backfill_owed = false;
+        if (f->owner) {
+            f->feeds->handler->on_backfill(f->owner);
+        }
     }
 }
 
@@ -117,8 +135,8 @@ static bool take_older(struct feed *f, const struct bus_page *page)
             return p.position.offset > ring_floor(f); /* the ring has it from here on */
         }
         struct msg *m = p.event.is_marker ? NULL : msg_copy(bytes);
-        bool ok = (m || p.event.is_marker) &&
-                  ring_append(&f->older, next, m, feed_ring_kind(&p.event));
+        bool ok =
+            (m || p.event.is_marker) && ring_append(&f->older, next, m, feed_ring_kind(&p.event));
         msg_unref(m);
         if (!ok) {
             return false;
@@ -143,6 +161,21 @@ static void fill_states(struct feed *f, const struct bus_page *page)
     }
 }
 
+/* Is each kind's newest scoreboard here, or replaced by one that is still on its way to us? */
+static bool has_scoreboards(const struct feed *f, const struct bus_page *page)
+{
+    for (int i = 0; i < 2; i++) {
+        enum ring_kind kind = i ? RING_SCOREBOARD_PUBLIC : RING_SCOREBOARD_PRIVATE;
+        struct position at;
+        bool is_replaced =
+            published_position(page->state[i], &at) == EVENT_OK && at.offset > f->position.offset;
+        if (!is_replaced && !ring_holds_newest(&f->ring, kind)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool send_backfill(struct feed *f);
 
 static void finish_backfill(struct feed *f, const struct bus_page *page)
@@ -156,7 +189,7 @@ static void finish_backfill(struct feed *f, const struct bus_page *page)
         end_unreached(f, after + 1);
         return;
     }
-    if (!ring_is_whole(&f->ring)) {
+    if (!has_scoreboards(f, page)) {
         /* A scoreboard's text is gone from Redis: what lies before it cannot be replayed. */
         while (f->ring.count > 0 && f->ring.first <= floor) {
             ring_evict(&f->ring);
@@ -177,10 +210,15 @@ static void on_older_page(const struct bus_page *page, void *arg)
     if (!feed_answered(f)) {
         return;
     }
-    struct str epoch = str_of(f->position.epoch);
-    if (!page || !str_eq(page->epoch, epoch)) {
-        /* The reader is away or the history another: feed_sync deals with that; ask again then. */
-        end_backfill(f);
+    if (strcmp(f->backfill_epoch, f->position.epoch) != 0) {
+        end_backfill(f); /* what it was for is history */
+        return;
+    }
+    if (!page || !str_eq(page->epoch, str_of(f->backfill_epoch))) {
+        postpone_backfill(f);
+        if (page && f->state == FEED_LIVE) {
+            feed_start_read(f); /* another history, which nobody has told us of yet */
+        }
         return;
     }
     size_t before = f->older.count;
@@ -190,7 +228,8 @@ static void on_older_page(const struct bus_page *page, void *arg)
             published_position(bus_page_entry(page, 0), &first) != EVENT_OK) {
             first.offset = f->position.offset;
         }
-        end_unreached(f, first.offset > 0 ? first.offset - 1 : 0);
+        /* At least one further on than asked for, or it would be asked for again and again. */
+        end_unreached(f, MAX(first.offset, f->backfill_after + 2) - 1);
         return;
     }
     uint64_t last = f->backfill_after + f->older.count;
@@ -203,7 +242,7 @@ static void on_older_page(const struct bus_page *page, void *arg)
         return;
     }
     if (!send_backfill(f)) {
-        end_backfill(f);
+        postpone_backfill(f);
     }
 }
 
@@ -228,5 +267,7 @@ void feed_start_backfill(struct feed *f, uint64_t after)
         return;
     }
     f->backfill_after = after;
+    memcpy(f->backfill_epoch, f->position.epoch, sizeof(f->backfill_epoch));
     f->backfill_pending = send_backfill(f);
+    f->backfill_owed = !f->backfill_pending;
 }

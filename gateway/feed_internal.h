@@ -17,38 +17,39 @@ struct waiting_msg {
 };
 
 struct feed {
-    struct feeds *feeds;   /* borrowed: outlives it */
-    struct list node;      /* in feeds->all */
-    void *owner;           /* borrowed; NULL while it lingers */
-    struct str topic;      /* points at name */
+    struct feeds *feeds; /* borrowed: outlives it */
+    struct list node;    /* in feeds->all */
+    void *owner;         /* borrowed; NULL while it lingers */
+    struct str topic;    /* points at name */
     enum feed_state state;
     struct position position; /* last contiguous */
-    bool announced;        /* on_live() was called since it last was AWAY */
-    bool read_pending;     /* an answer of the reader is awaited (or was lost: see read_owed) */
-    bool read_stale;       /* that answer may be older than the subscription: ask again */
-    bool read_owed;        /* the reader was away, or failed: ask again */
-    bool read_states;      /* this read wants the scoreboards' texts too */
-    bool skip_ahead;       /* too much waited: the next read only takes the position, as a reset */
+    bool read_pending;        /* an answer of the reader is awaited (or was lost: see read_owed) */
+    bool read_stale;          /* that answer may be older than the subscription: ask again */
+    bool read_owed;           /* the reader was away, or failed: ask again */
+    bool read_states;         /* this read wants the scoreboards' texts too */
+    bool skip_ahead;        /* too much waited: the next read only takes the position, as a reset */
     unsigned disagreements; /* position checks in a row that differed */
-    struct list waiting;   /* struct waiting_msg, in order of arrival */
+    struct list waiting;    /* struct waiting_msg, in order of arrival */
     size_t waiting_bytes;
     struct ring ring;
     /* Backfill: older entries on their way in front of the ring. */
     struct ring older;
-    bool backfill_pending, backfill_states;
-    uint64_t backfill_after; /* entries after this one are wanted */
-    uint64_t log_floor;      /* nothing at or before it is in the log any more */
-    uint64_t quiet_since_ms; /* last event or position check */
-    uint64_t idle_since_ms;  /* when the owner left */
-    unsigned reads;          /* answers still owed to this feed: it is freed after the last */
-    bool dead;               /* left; waits for `reads` to become 0 */
-    int64_t last_event_s;    /* timestamp of the newest event, for /debug/topics */
+    bool backfill_pending;
+    bool backfill_owed; /* the reader was away, or failed: who waits shall ask again */
+    char backfill_epoch[EPOCH_LEN + 1]; /* of what is in `older` */
+    uint64_t backfill_after;            /* entries after this one are wanted */
+    uint64_t log_floor;                 /* nothing at or before it is in the log any more */
+    uint64_t quiet_since_ms;            /* last event or position check */
+    uint64_t idle_since_ms;             /* when the owner left */
+    unsigned reads;       /* answers still owed to this feed: it is freed after the last */
+    bool dead;            /* left; waits for `reads` to become 0 */
+    int64_t last_event_s; /* timestamp of the newest event, for /debug/topics */
     char name[];
 };
 
 struct feeds {
-    struct loop *loop;  /* borrowed */
-    struct bus *bus;    /* borrowed */
+    struct loop *loop; /* borrowed */
+    struct bus *bus;   /* borrowed */
     const struct feed_handler *handler;
     struct gw_metrics *metrics;
     struct strmap by_topic; /* struct feed, owned */
@@ -62,12 +63,13 @@ struct feeds {
 /* feed_sync.c */
 /* What a message says; false when not even its position can be read. */
 bool feed_decode(struct feed *f, struct str bytes, struct published *out);
-void feed_start_read(struct feed *f);          /* SUBSCRIBING or LIVE -> READING */
+void feed_start_read(struct feed *f); /* SUBSCRIBING or LIVE -> READING */
 void feed_take_message(struct feed *f, struct str bytes);
 void feed_drop_waiting(struct feed *f);
 void feed_check_position(struct feed *f);
 /* feed_backfill.c */
 void feed_start_backfill(struct feed *f, uint64_t after);
+void feed_retry_backfill(struct feed *f); /* when one is owed */
 void feed_ring_append(struct feed *f, const struct published *p, struct msg *m);
 void feed_ring_clear(struct feed *f);
 void feed_ring_bound(struct feed *f); /* gives up the oldest over the bounds */

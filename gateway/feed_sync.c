@@ -128,12 +128,10 @@ static void become_live(struct feed *f)
 {
     f->state = FEED_LIVE;
     f->read_owed = false;
+    f->disagreements = 0;
     f->quiet_since_ms = clock_mono_ms();
-    if (!f->announced) {
-        f->announced = true;
-        if (f->owner) {
-            f->feeds->handler->on_live(f->owner);
-        }
+    if (f->owner) { /* after a repair too: somebody may have come during it, and waits */
+        f->feeds->handler->on_live(f->owner);
     }
 }
 
@@ -154,7 +152,26 @@ static void finish_read(struct feed *f)
 
 /* ---- reading ---- */
 
-/* One entry of a page. False: the log has a hole before it. */
+/* Puts the scoreboard in the place of its marker, unless a newer one replaces it. False: its text
+ * is gone, and there is no newer one. */
+static bool find_scoreboard(const struct feed *f, const struct bus_page *page, struct published *p,
+                            struct str *text)
+{
+    struct str state = page->state[p->event.is_public];
+    struct position at;
+    if (published_position(state, &at) != EVENT_OK || !is_epoch(f, &at) ||
+        at.offset < p->position.offset) {
+        return false;
+    }
+    struct published whole;
+    if (at.offset == p->position.offset && published_decode(state, &whole) == EVENT_OK) {
+        *p = whole;
+        *text = state;
+    }
+    return true;
+}
+
+/* One entry of a page. False: the log has a hole before it, or there. */
 static bool take_entry(struct feed *f, struct str bytes, const struct bus_page *page)
 {
     struct published p;
@@ -168,14 +185,9 @@ static bool take_entry(struct feed *f, struct str bytes, const struct bus_page *
         return false;
     }
     struct str text = bytes;
-    struct published whole;
-    if (p.event.is_marker) {
-        struct str state = page->state[p.event.is_public];
-        if (state.n > 0 && published_decode(state, &whole) == EVENT_OK &&
-            is_epoch(f, &whole.position) && whole.position.offset == p.position.offset) {
-            p = whole;
-            text = state;
-        }
+    if (p.event.is_marker && p.event.type == EVENT_SCOREBOARD_UPDATE &&
+        !find_scoreboard(f, page, &p, &text)) {
+        return false;
     }
     struct msg *m = p.event.is_marker ? NULL : msg_copy(text);
     f->feeds->metrics->events_repaired++;
@@ -196,6 +208,21 @@ static bool has_marker(const struct bus_page *page)
     return false;
 }
 
+/* To the new history, or past what could not be kept. A young history is shown from its beginning:
+ * its events were published while nobody could hear them. */
+static void jump(struct feed *f, const struct bus_page *page)
+{
+    bool from_start = !f->skip_ahead && page->last <= LIMIT_LOG_PAGE_ENTRIES &&
+                      !str_eq(page->epoch, str_of(f->position.epoch));
+    f->skip_ahead = false;
+    reset_to(f, page->epoch, from_start ? 0 : page->last);
+    if (f->position.offset < page->last) {
+        feed_start_read(f);
+    } else {
+        finish_read(f);
+    }
+}
+
 static void take_page(struct feed *f, const struct bus_page *page)
 {
     struct position now = {.offset = page->last};
@@ -207,9 +234,7 @@ static void take_page(struct feed *f, const struct bus_page *page)
         return;
     }
     if (!is_epoch(f, &now) || now.offset < f->position.offset || f->skip_ahead) {
-        f->skip_ahead = false;
-        reset_to(f, page->epoch, page->last);
-        finish_read(f);
+        jump(f, page);
         return;
     }
     if (!f->read_states && has_marker(page)) {
@@ -235,15 +260,16 @@ static void take_page(struct feed *f, const struct bus_page *page)
 static void on_page(const struct bus_page *page, void *arg)
 {
     struct feed *f = arg;
+    bool stale = f->read_stale;
     f->read_pending = false;
+    f->read_stale = false;
     if (!feed_answered(f)) {
         return;
     }
     if (f->state != FEED_READING) {
         return; /* the link was lost meanwhile: a new subscription begins anew */
     }
-    if (f->read_stale) {
-        f->read_stale = false;
+    if (stale) {
         feed_start_read(f);
         return;
     }

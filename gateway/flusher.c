@@ -8,16 +8,16 @@
 #include "common/metrics.h"
 #include "gateway/gather.h"
 
-#define SLICE_US 5000   /* longest run without letting the loop see other events */
-#define CLOCK_EVERY 32  /* receivers between two looks at the clock */
-#define NOTES_MAX 64    /* events of one batch whose latency is observed */
+#define SLICE_US 5000  /* longest run without letting the loop see other events */
+#define CLOCK_EVERY 32 /* receivers between two looks at the clock */
+#define NOTES_MAX 64   /* events of one batch whose latency is observed */
 
 struct flusher {
     struct loop *loop; /* borrowed */
     flush_fn fn;
     struct list nodes; /* of sessions, oldest request first */
     struct deferred end_of_turn;
-    struct timer later; /* the next slice, or the end of WriteDelay */
+    struct timer later;    /* the next slice, or the end of WriteDelay */
     struct gather *gather; /* owned */
     uint32_t delay_ms;
     struct histogram *publish_to_write; /* borrowed */
@@ -87,6 +87,9 @@ struct flusher *flusher_create(struct loop *l, flush_fn fn, struct histogram *pu
 struct flusher *flusher_free(struct flusher *f)
 {
     if (f) {
+        LIST_FOR_EACH (it, next, &f->nodes) {
+            list_del(it); /* so that it touches nothing of ours when its session ends */
+        }
         deferred_cancel(&f->end_of_turn);
         timer_release(&f->later);
         gather_free(f->gather);

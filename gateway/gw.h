@@ -34,5 +34,5 @@ struct gw {
     struct room *room;       /* NULL unless Room.Enabled */
     struct list sessions;    /* every session there is */
     uint64_t last_session_id;
-    bool is_leaving;         /* drain has begun: no new sessions */
+    bool is_leaving; /* drain has begun: no new sessions */
 };

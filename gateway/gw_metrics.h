@@ -10,11 +10,11 @@
 #define GW_METRICS(X)                                                                              \
     X(GAUGE, connections_active, "connections_active", "", "WebSocket and SSE connections")        \
     X(GAUGE, subscriptions, "subscriptions_total", "", "Active subscriptions")                     \
-    X(COUNTER, messages_sent, "messages_sent_total", "", "Messages sent to clients")         \
+    X(COUNTER, messages_sent, "messages_sent_total", "", "Messages sent to clients")               \
     X(COUNTER, messages_received, "messages_received_total", "",                                   \
       "Accepted POSTs (always 0 in a gateway)")                                                    \
-    X(GAUGE, conns_websocket, "broadcaster_connections", "transport=\"websocket\",kind=\"documented\"", \
-      "Open connections by transport and protocol")                                                \
+    X(GAUGE, conns_websocket, "broadcaster_connections",                                           \
+      "transport=\"websocket\",kind=\"documented\"", "Open connections by transport and protocol") \
     X(GAUGE, conns_websocket_legacy, "broadcaster_connections",                                    \
       "transport=\"websocket\",kind=\"legacy\"", "")                                               \
     X(GAUGE, conns_sse, "broadcaster_connections", "transport=\"sse\",kind=\"documented\"", "")    \
@@ -35,7 +35,8 @@
       "Sessions that this gateway closed")                                                         \
     X(COUNTER, closed_dead, "broadcaster_closes_total", "reason=\"no_sign_of_life\"", "")          \
     X(COUNTER, closed_protocol, "broadcaster_closes_total", "reason=\"protocol\"", "")             \
-    X(COUNTER, closed_deauthenticated, "broadcaster_closes_total", "reason=\"deauthenticated\"", "") \
+    X(COUNTER, closed_deauthenticated, "broadcaster_closes_total", "reason=\"deauthenticated\"",   \
+      "")                                                                                          \
     X(COUNTER, closed_leaving, "broadcaster_closes_total", "reason=\"leaving\"", "")               \
     X(COUNTER, closed_overload, "broadcaster_closes_total", "reason=\"overload\"", "")             \
     X(COUNTER, closed_refused, "broadcaster_closes_total", "reason=\"refused\"", "")               \
@@ -59,7 +60,8 @@
     X(COUNTER, resumed, "broadcaster_resumes_total", "result=\"recovered\"",                       \
       "Subscriptions with a position")                                                             \
     X(COUNTER, not_resumed, "broadcaster_resumes_total", "result=\"not_recovered\"", "")           \
-    X(COUNTER, log_reads, "broadcaster_log_reads_total", "", "Reads of topics' logs and positions") \
+    X(COUNTER, log_reads, "broadcaster_log_reads_total", "",                                       \
+      "Reads of topics' logs and positions")                                                       \
     X(GAUGE, ring_bytes, "broadcaster_ring_bytes", "", "Recent events kept for resuming clients")  \
     X(COUNTER, auth_ok, "broadcaster_auth_total", "result=\"ok\"", "Answers about credentials")    \
     X(COUNTER, auth_refused, "broadcaster_auth_total", "result=\"refused\"", "")                   \

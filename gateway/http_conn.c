@@ -25,11 +25,11 @@ enum {
 };
 
 struct http_conn {
-    struct list node; /* in server's http_conns */
+    struct list node;         /* in server's http_conns */
     struct ws_server *server; /* borrowed, outlives us */
     int fd;                   /* owned */
-    struct event *event; /* owned; NULL until we must wait */
-    short waits_for;     /* EV_READ or EV_WRITE, what event was made for */
+    struct event *event;      /* owned; NULL until we must wait */
+    short waits_for;          /* EV_READ or EV_WRITE, what event was made for */
     struct wheel_node deadline;
     struct ws_peer peer;
     enum { READING, ANSWERING, LINGERING } state;
@@ -73,8 +73,8 @@ static void wait_for(struct http_conn *c, short what)
         event_free(c->event);
     }
     c->waits_for = what;
-    c->event = event_new(loop_base(c->server->gw->loop), c->fd, (short)(what | EV_PERSIST),
-                         on_event, c);
+    c->event =
+        event_new(loop_base(c->server->gw->loop), c->fd, (short)(what | EV_PERSIST), on_event, c);
     if (!c->event || event_add(c->event, NULL) < 0) {
         end(c);
     }
@@ -208,12 +208,8 @@ static void on_bytes(struct http_conn *c, struct str bytes, size_t seen)
 {
     size_t head;
     switch (request_progress(bytes, seen, &head)) {
-    case REQUEST_COMPLETE:
-        on_head(c, (struct str){bytes.p, head}, str_after(bytes, head));
-        return;
-    case REQUEST_NOT_HTTP:
-        refuse(c, REFUSAL_BAD_REQUEST, 400, "this is not HTTP");
-        return;
+    case REQUEST_COMPLETE: on_head(c, (struct str){bytes.p, head}, str_after(bytes, head)); return;
+    case REQUEST_NOT_HTTP: refuse(c, REFUSAL_BAD_REQUEST, 400, "this is not HTTP"); return;
     case REQUEST_LINE_TOO_LONG:
         refuse(c, REFUSAL_TOO_LARGE, 431, "the request line is longer than 16 KiB");
         return;
@@ -301,8 +297,7 @@ void http_conn_start(struct ws_server *s, int fd, const struct ws_peer *peer)
 
 void http_conn_end_all(struct ws_server *s)
 {
-    LIST_FOR_EACH(node, next, &s->http_conns)
-    {
+    LIST_FOR_EACH (node, next, &s->http_conns) {
         end(LIST_ENTRY(node, struct http_conn, node));
     }
 }

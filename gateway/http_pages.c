@@ -49,8 +49,7 @@ static void write_answer(const struct answer *a, bool head_only, struct buf *out
              "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
              "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%s"
              "Connection: close\r\n\r\n",
-             a->status, reason_phrase(a->status), a->type, a->body.n,
-             obligatory_fields(a->status));
+             a->status, reason_phrase(a->status), a->type, a->body.n, obligatory_fields(a->status));
     if (!head_only) {
         buf_add(out, a->body);
     }

@@ -236,6 +236,9 @@ void hub_leave(struct hub *h, struct subscription *sub)
     }
     view_out_of_live(v, sub);
     list_del(&sub->catching_node);
+    if (list_empty(&v->catching)) {
+        replay_cache_drop(v);
+    }
     sub->view = NULL;
     v->n_subs--;
     struct topic *t = v->topic;
@@ -301,18 +304,22 @@ struct rendering *view_render(const struct view *v, const struct published *p)
 {
     const struct event *e = &p->event;
     uint64_t tag = conflation_tag(v, e);
-    if (v->kind == VIEW_LEGACY) {
-        return rendering_create(e->text, STR_NONE, tag, 0);
-    }
     struct buf text = {0};
-    server_text_event(&text, e, view_label(v), &p->position, 0);
     struct rendering *r = NULL;
-    if (!text.failed) {
+    if (v->kind == VIEW_LEGACY) {
+        r = rendering_create(e->text, STR_NONE, tag, 0);
+    } else {
+        server_text_event(&text, e, view_label(v), &p->position, 0);
+    }
+    if (!text.failed && v->kind != VIEW_LEGACY) {
         size_t data = sizeof("\"data\":}") - 1 + event_data_bytes(e);
         size_t skip_at = tag && text.n > data ? text.n - data : 0;
         r = rendering_create(buf_str(&text), e->type_name, tag, skip_at);
     }
     buf_release(&text);
+    if (r) {
+        rendering_mark_event(r);
+    }
     return r;
 }
 
@@ -400,6 +407,7 @@ static void on_feed_reset(void *owner)
     struct topic *t = owner;
     LIST_FOR_EACH (it, next, &t->views) {
         struct view *v = LIST_ENTRY(it, struct view, node);
+        replay_cache_drop(v); /* its offsets may mean other events from here on */
         for (uint32_t i = 0; i < v->all.n; i++) {
             replay_reset(t->hub, v->all.v[i]);
         }

@@ -38,13 +38,13 @@ enum sub_state { SUB_ASKING, SUB_WAITING, SUB_REPLAYING, SUB_LIVE };
 
 /* One session on one view. Embedded in nothing: made and freed by its session. */
 struct subscription {
-    struct session *session;    /* borrowed: its owner */
-    struct list session_node;   /* in the session's list */
-    struct view *view;          /* borrowed: lives as long as a subscription is on it */
-    struct user *user;          /* borrowed: the session's user, or NULL for nobody */
-    struct list catching_node;  /* in the view's list while not LIVE */
+    struct session *session;   /* borrowed: its owner */
+    struct list session_node;  /* in the session's list */
+    struct view *view;         /* borrowed: lives as long as a subscription is on it */
+    struct user *user;         /* borrowed: the session's user, or NULL for nobody */
+    struct list catching_node; /* in the view's list while not LIVE */
     struct subscription *same_user_prev, *same_user_next;
-    uint32_t index;             /* in the view's array while LIVE */
+    uint32_t index; /* in the view's array while LIVE */
     enum sub_state state : 8;
     enum sight sight : 8;
     bool check_first; /* legacy with several filters: ask handler->is_first() */
@@ -70,9 +70,9 @@ struct hub_handler {
 };
 
 struct hub_options {
-    struct feeds *feeds;               /* borrowed */
-    const struct hub_handler *handler; /* static */
-    struct gw_metrics *metrics;        /* borrowed */
+    struct feeds *feeds;                                /* borrowed */
+    const struct hub_handler *handler;                  /* static */
+    struct gw_metrics *metrics;                         /* borrowed */
     void (*note_event)(void *arg, int64_t accepted_ms); /* for latencies */
     void *note_arg;
 };
@@ -83,9 +83,9 @@ DEFINE_AUTO(hub)
 extern const struct feed_handler hub_feed_handler;
 
 struct hub_place {
-    struct str topic;   /* `contest/a` */
+    struct str topic; /* `contest/a` */
     enum view_kind kind;
-    struct str label;   /* channel as the client named it; "" for legacy */
+    struct str label; /* channel as the client named it; "" for legacy */
 };
 /* Puts the subscription (session, user, has_asked … filled in) on the view; the topic is wanted in
  * Redis from now on. Nothing is delivered before hub_allow(), but nothing is missed either once

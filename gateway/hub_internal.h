@@ -19,30 +19,30 @@ struct replay_cache {
 };
 
 struct view {
-    struct topic *topic;    /* borrowed */
-    struct list node;       /* in topic->views */
+    struct topic *topic; /* borrowed */
+    struct list node;    /* in topic->views */
     enum view_kind kind;
-    uint32_t id;            /* for the tags of scoreboards; never reused */
-    uint32_t n_subs;        /* in every state */
-    struct sub_array all;   /* LIVE, sees everything */
-    struct sub_array rest;  /* LIVE, sees public events and its user's */
-    struct strmap by_user;  /* user's name -> first of `rest`, chained by same_user_next */
-    struct list catching;   /* not LIVE */
+    uint32_t id;                /* for the tags of scoreboards; never reused */
+    uint32_t n_subs;            /* in every state */
+    struct sub_array all;       /* LIVE, sees everything */
+    struct sub_array rest;      /* LIVE, sees public events and its user's */
+    struct strmap by_user;      /* user's name -> first of `rest`, chained by same_user_next */
+    struct list catching;       /* not LIVE */
     struct replay_cache *cache; /* owned; while somebody replays */
     size_t label_len;
     char label[];
 };
 
 struct topic {
-    struct hub *hub;    /* borrowed */
-    struct feed *feed;  /* held */
+    struct hub *hub;   /* borrowed */
+    struct feed *feed; /* held */
     struct list views;
-    struct str name;    /* points at text */
+    struct str name; /* points at text */
     char text[];
 };
 
 struct hub {
-    struct feeds *feeds;  /* borrowed */
+    struct feeds *feeds; /* borrowed */
     const struct hub_handler *handler;
     struct gw_metrics *metrics;
     void (*note_event)(void *arg, int64_t accepted_ms);

@@ -16,10 +16,10 @@
 #include "common/loop.h"
 
 enum {
-    BACKLOG = 4096,        /* the kernel cuts it to net.core.somaxconn */
-    BATCH = 64,            /* connections per turn of the loop: sessions must have theirs */
+    BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
+    BATCH = 64,     /* connections per turn of the loop: sessions must have theirs */
     PAUSE_MS = 100,
-    RESERVE = 64,          /* descriptors */
+    RESERVE = 64, /* descriptors */
     LOG_EVERY_MS = 10000,
 };
 
@@ -30,9 +30,9 @@ struct listener {
     uint64_t *accepted, *refused; /* borrowed */
     struct event *readable;       /* owned */
     struct timer pause;
-    int fd;                /* -1 after listener_stop() */
-    uint64_t descriptors;  /* RLIMIT_NOFILE */
-    uint64_t next_log_ms;  /* at most one line about trouble per LOG_EVERY_MS */
+    int fd;               /* -1 after listener_stop() */
+    uint64_t descriptors; /* RLIMIT_NOFILE */
+    uint64_t next_log_ms; /* at most one line about trouble per LOG_EVERY_MS */
 };
 
 bool listener_is_reserved(int fd, uint64_t limit)
@@ -145,8 +145,9 @@ static int open_address(const char *bind, uint16_t port)
 {
     char service[8];
     (void)snprintf(service, sizeof(service), "%u", (unsigned)port);
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;
     if (getaddrinfo(bind, service, &hints, &found) != 0) {
         return -EADDRNOTAVAIL;

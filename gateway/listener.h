@@ -17,9 +17,9 @@ struct sockaddr;
 /* Takes over fd (non-blocking). */
 typedef void (*listener_fn)(int fd, const struct sockaddr *peer, void *arg);
 struct listener_options {
-    struct loop *loop;          /* borrowed */
-    const char *bind;           /* "" = all addresses, IPv6 and IPv4 */
-    uint16_t port;              /* 0: a free one */
+    struct loop *loop; /* borrowed */
+    const char *bind;  /* "" = all addresses, IPv6 and IPv4 */
+    uint16_t port;     /* 0: a free one */
     listener_fn fn;
     void *arg;
     uint64_t *accepted, *refused; /* counters: taken; closed at once for want of descriptors */

@@ -49,9 +49,8 @@ static void write_query(struct lws *wsi, struct buf *out)
 {
     char one[4096];
     int n;
-    for (int i = 0; (n = lws_hdr_copy_fragment(wsi, one, sizeof(one), WSI_TOKEN_HTTP_URI_ARGS,
-                                               i)) >= 0;
-         i++) {
+    for (int i = 0;
+         (n = lws_hdr_copy_fragment(wsi, one, sizeof(one), WSI_TOKEN_HTTP_URI_ARGS, i)) >= 0; i++) {
         buf_addc(out, i == 0 ? '?' : '&');
         struct str value = {one, (size_t)n};
         const char *equals = memchr(one, '=', value.n);

@@ -56,8 +56,7 @@ static bool matches(const struct origin *o, const char *entry)
     if (!request_same_text(o->host, e.host)) {
         return false;
     }
-    return e.scheme.n == 0 ||
-           (request_same_text(o->scheme, e.scheme) && str_eq(o->port, e.port));
+    return e.scheme.n == 0 || (request_same_text(o->scheme, e.scheme) && str_eq(o->port, e.port));
 }
 
 static bool is_listed(struct str text, const struct string_list *allowed)

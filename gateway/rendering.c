@@ -14,6 +14,7 @@
 struct rendering {
     uint32_t refs;
     uint32_t skipped; /* of this variant */
+    bool is_event;
     uint64_t tag;
     size_t skip_at;
     struct msg *form[RENDERING_FORMATS]; /* refs; RENDERING_WS is always there */
@@ -117,6 +118,7 @@ static struct rendering *make_variant(const struct rendering *r, uint32_t skippe
     buf_release(&text);
     buf_release(&whole);
     if (v) {
+        v->is_event = r->is_event;
         v->skipped = skipped;
     }
     return v;
@@ -159,4 +161,14 @@ size_t rendering_bytes(const struct rendering *r)
 uint64_t rendering_tag(const struct rendering *r)
 {
     return r->tag;
+}
+
+void rendering_mark_event(struct rendering *r)
+{
+    r->is_event = true;
+}
+
+bool rendering_is_event(const struct rendering *r)
+{
+    return r->is_event;
 }

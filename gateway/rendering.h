@@ -34,3 +34,6 @@ struct msg *rendering_msg(struct rendering *r, enum rendering_format f, uint32_t
 /* What it counts for in a queue: the bytes of its plain frame. */
 size_t rendering_bytes(const struct rendering *r);
 uint64_t rendering_tag(const struct rendering *r);
+/* Says that this is an event, not an answer: messages_sent_total counts events. */
+void rendering_mark_event(struct rendering *r);
+bool rendering_is_event(const struct rendering *r);

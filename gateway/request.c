@@ -13,8 +13,14 @@ struct known_field {
     bool is_list; /* struct request_values, else struct str */
     size_t offset;
 };
-#define SINGLE(text, field) {text, sizeof(text) - 1, false, offsetof(struct request, field)}
-#define LIST(text, field) {text, sizeof(text) - 1, true, offsetof(struct request, field)}
+#define SINGLE(text, field)                                                                        \
+    {                                                                                              \
+        text, sizeof(text) - 1, false, offsetof(struct request, field)                             \
+    }
+#define LIST(text, field)                                                                          \
+    {                                                                                              \
+        text, sizeof(text) - 1, true, offsetof(struct request, field)                              \
+    }
 
 static const struct known_field known_fields[] = {
     SINGLE("host", host),
@@ -41,24 +47,28 @@ static size_t find(struct str s, size_t from, const char *what, size_t what_len)
     return at ? (size_t)(at - s.p) : s.n;
 }
 
+/* In what is not whole, a bound is passed only when no rest could make it keep it: the last bytes
+ * may be the beginning of the end. */
 enum request_progress request_progress(struct str bytes, size_t seen, size_t *out_head)
 {
     if (bytes.n > 0 && (bytes.p[0] < 'A' || bytes.p[0] > 'Z')) {
         return REQUEST_NOT_HTTP;
     }
     size_t line = find(bytes, 0, CRLF, 2);
-    if (line > LIMIT_REQUEST_LINE_BYTES) {
+    bool has_line = line < bytes.n;
+    if (line > LIMIT_REQUEST_LINE_BYTES + (has_line ? 0 : 1)) {
         return REQUEST_LINE_TOO_LONG;
     }
-    if (line == bytes.n) {
+    if (!has_line) {
         return REQUEST_INCOMPLETE;
     }
     /* The empty line may have begun among the last three bytes seen before. */
     size_t end = find(bytes, MAX(line, seen > 3 ? seen - 3 : 0), CRLF CRLF, 4);
-    if (end > line + 2 + LIMIT_REQUEST_HEADER_BYTES) {
+    bool has_end = end < bytes.n;
+    if (end > line + LIMIT_REQUEST_HEADER_BYTES + (has_end ? 0 : 3)) {
         return REQUEST_HEADERS_TOO_LARGE;
     }
-    if (end == bytes.n) {
+    if (!has_end) {
         return REQUEST_INCOMPLETE;
     }
     *out_head = end + 4;
@@ -217,8 +227,8 @@ const char *request_parse(struct str head, struct request *out)
     if (why) {
         return why;
     }
-    r.has_body = r.transfer_encoding.p ||
-                 (r.content_length.p && !has_only(r.content_length, '0', '0'));
+    r.has_body =
+        r.transfer_encoding.p || (r.content_length.p && !has_only(r.content_length, '0', '0'));
     *out = r;
     return NULL;
 }

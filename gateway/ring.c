@@ -98,15 +98,10 @@ bool ring_fill(struct ring *r, uint64_t offset, enum ring_kind kind, struct msg 
     return true;
 }
 
-bool ring_is_whole(const struct ring *r)
+bool ring_holds_newest(const struct ring *r, enum ring_kind kind)
 {
-    for (enum ring_kind k = RING_SCOREBOARD_PRIVATE; k <= RING_SCOREBOARD_PUBLIC; k++) {
-        size_t i = newest_of(r, k);
-        if (i < r->count && !entry_at(r, i)->m) {
-            return false;
-        }
-    }
-    return true;
+    size_t i = newest_of(r, kind);
+    return i == r->count || entry_at(r, i)->m;
 }
 
 void ring_evict(struct ring *r)

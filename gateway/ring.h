@@ -36,8 +36,8 @@ MUST_CHECK bool ring_append(struct ring *r, uint64_t offset, struct msg *m, enum
 const struct ring_entry *ring_get(const struct ring *r, uint64_t offset);
 /* Gives a marker its text. True when there was a marker of this kind at this offset. */
 bool ring_fill(struct ring *r, uint64_t offset, enum ring_kind kind, struct msg *m);
-/* Does each kind's newest entry hold its text (so that a replay misses nothing)? */
-bool ring_is_whole(const struct ring *r);
+/* Does the newest entry of this kind, if there is one, hold its text (a replay needs that)? */
+bool ring_holds_newest(const struct ring *r, enum ring_kind kind);
 /* Drops the oldest entry. */
 void ring_evict(struct ring *r);
 /* Puts `older`, which must end right before r, in front of r; older is empty afterwards. False:

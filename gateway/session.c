@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/settings.h"
+#include "gateway/client_cmd.h"
 #include "gateway/flusher.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session_hub.h"
@@ -106,13 +107,15 @@ static void on_tick(void *arg)
         session_close(s, CLOSE_TOO_SLOW, "slow_client");
         return;
     }
-    if (is_stranger(s) && now - s->opened_s >= LIMIT_IDLE_STRANGER_MS / 1000) {
+    if (is_stranger(s) && now - s->stranger_s >= LIMIT_IDLE_STRANGER_MS / 1000) {
         s->gw->metrics->closed_idle++;
         session_close(s, CLOSE_IDLE_STRANGER, "idle_stranger");
         return;
     }
     session_sub_check_times(s, now);
-    check_heartbeat(s, now);
+    if (s->state == SESSION_OPEN) {
+        check_heartbeat(s, now);
+    }
     if (s->state == SESSION_OPEN) {
         session_schedule(s);
     }
@@ -129,7 +132,7 @@ void session_schedule(struct session *s)
         due = MIN(due, s->blocked_s + w);
     }
     if (is_stranger(s)) {
-        due = MIN(due, s->opened_s + LIMIT_IDLE_STRANGER_MS / 1000);
+        due = MIN(due, s->stranger_s + LIMIT_IDLE_STRANGER_MS / 1000);
     }
     LIST_FOR_EACH (it, next, &s->subs) {
         struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
@@ -215,6 +218,7 @@ void session_open(struct session *s)
     session_set_state(s, SESSION_OPEN);
     s->opened_s = session_now_s();
     s->heard_s = s->opened_s;
+    s->stranger_s = s->opened_s;
     log_debug("session opened", LF_U64("sid", s->id), LF_STR("peer", s->peer),
               LF_STR("transport", s->ops->name),
               LF_STR("kind", s->kind == SESSION_LEGACY ? "legacy" : "documented"));
@@ -323,11 +327,17 @@ static void hub_joined(struct subscription *sub, const struct position *p, enum 
     struct session_sub *ss = CONTAINER_OF(sub, struct session_sub, sub);
     struct session *s = sub->session;
     ss->waits_since_s = 0;
-    if (s->kind == SESSION_LEGACY || (ss->again && ss->answered)) {
+    bool is_silent = s->kind == SESSION_LEGACY || (ss->again && ss->answered);
+    struct buf text = {0};
+    if (is_silent) {
         ss->again = false;
+        if (s->kind != SESSION_LEGACY && r == RECOVERED_NO) { /* it could not go on where it was */
+            s->gw->metrics->resets++;
+            server_text_reset(&text, (struct str){ss->text, ss->text_len}, p);
+            session_send_text(s, &text, STR("reset"));
+        }
         return;
     }
-    struct buf text = {0};
     server_text_subscribed(&text, str_of(ss->command_id), (struct str){ss->text, ss->text_len}, p,
                            r);
     session_send_text(s, &text, STR("subscribed"));

@@ -29,7 +29,7 @@ enum session_kind {
 
 /* What a session needs of the connection under it. `conn` is the transport's own object. */
 struct transport_ops {
-    const char *name;            /* "websocket", "sse" */
+    const char *name;             /* "websocket", "sse" */
     enum rendering_format format; /* of what it is given to write */
     /* Hands over complete frames. Takes all of them: what the kernel does not take now, the
      * transport keeps (and is_blocked() is true until that is gone, then it calls
@@ -52,20 +52,20 @@ struct session_request {
     enum session_kind kind;
     const struct transport_ops *ops; /* static */
     void *conn;
-    enum rendering_format format;   /* ops->format, or the compressed one when negotiated */
-    struct str credential_token;    /* of cookie or Authorization, "" = none */
-    struct str filters;             /* legacy: the parsed filters in canonical text */
-    struct str peer;                /* address for the log */
+    enum rendering_format format; /* ops->format, or the compressed one when negotiated */
+    struct str credential_token;  /* of cookie or Authorization, "" = none */
+    struct str filters;           /* legacy: the parsed filters in canonical text */
+    struct str peer;              /* address for the log */
 };
 /* NULL: out of memory. */
 struct session *session_create(struct gw *gw, const struct session_request *q);
 
 /* From the transport, as things happen: */
-void session_open(struct session *s);                      /* the handshake is over */
-void session_on_text(struct session *s, struct str text);  /* one whole, valid UTF-8 message */
-void session_on_alive(struct session *s);                  /* anything at all came (pong, frame) */
-void session_on_writable(struct session *s);               /* is_blocked() became false */
-void session_on_closed(struct session *s);                 /* the last call: frees the session */
+void session_open(struct session *s);                     /* the handshake is over */
+void session_on_text(struct session *s, struct str text); /* one whole, valid UTF-8 message */
+void session_on_alive(struct session *s);                 /* anything at all came (pong, frame) */
+void session_on_writable(struct session *s);              /* is_blocked() became false */
+void session_on_closed(struct session *s);                /* the last call: frees the session */
 
 /* Leaves the hub, cancels what it asked, and closes the connection. Idempotent. */
 void session_close(struct session *s, enum close_code code, const char *reason);

@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "gateway/client_cmd.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session_internal.h"
 #include "gateway/session_scoreboard.h"
@@ -31,7 +32,7 @@ static void count_answer(struct session *s, enum auth_result r)
     m->auth_refused += r != AUTH_OK && r != AUTH_UNAVAILABLE;
 }
 
-static void ask_next(struct session *s);
+static void settle_auth(struct session *s);
 
 /* ---- grants: answers that hold for the life of the connection ---- */
 
@@ -114,11 +115,10 @@ static void on_may(const struct auth_answer *a, void *arg)
         grant_add(s, filter_of(ss), is_admin);
         decide(ss, is_admin);
     }
-    ask_next(s);
+    session_ask_next(s);
 }
 
-/* Asks about the next subscription in line, unless a question is under way. */
-static void ask_next(struct session *s)
+void session_ask_next(struct session *s)
 {
     struct list *node;
     while (s->state == SESSION_OPEN && !s->call && (node = list_first(&s->asking)) != NULL) {
@@ -142,12 +142,13 @@ static void ask_next(struct session *s)
             session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
         }
     }
+    settle_auth(s);
 }
 
 void session_ask_frontend(struct session_sub *ss)
 {
     list_push_back(&ss->sub.session->asking, &ss->asking_node);
-    ask_next(ss->sub.session);
+    session_ask_next(ss->sub.session);
 }
 
 void session_authorise(struct session *s, struct session_sub *ss)
@@ -186,8 +187,18 @@ static void authorise_all_again(struct session *s)
         struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
         list_del(it);
         list_push_back(&s->subs, it);
-        if (!ss->lookup) { /* Redis is being asked already, whoever it is for */
+        if (ss->kind != VIEW_SCOREBOARD) { /* a token opens the same to everybody */
             session_authorise(s, ss);
+        }
+    }
+}
+
+static void take_all_back(struct session *s)
+{
+    LIST_FOR_EACH (it, next, &s->subs) {
+        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        if (ss->sub.view && ss->kind != VIEW_SCOREBOARD) {
+            session_sub_take_back(ss);
         }
     }
 }
@@ -201,12 +212,7 @@ static void become(struct session *s, const struct auth_answer *a)
         return;
     }
     /* Leaving the hub needs the old user's name: so first the subscriptions, then the user. */
-    LIST_FOR_EACH (it, next, &s->subs) {
-        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
-        if (ss->sub.view) {
-            session_sub_take_back(ss);
-        }
-    }
+    take_all_back(s);
     if (old) {
         users_detach(s->gw->users, old, &s->user_node);
     }
@@ -219,16 +225,33 @@ static void become(struct session *s, const struct auth_answer *a)
     authorise_all_again(s);
 }
 
-static void answer_auth(struct session *s, const struct auth_answer *a)
+static void end_auth(struct session *s)
 {
-    struct str id = str_of(s->auth_id);
-    if (a->result == AUTH_OK && s->auth_wants_answer) {
-        struct buf text = {0};
-        server_text_auth_success(&text, id, a->user);
-        session_send_text(s, &text, STR("auth_success"));
-    } else if (s->auth_wants_answer) {
-        session_send_error(s, id, session_error_of(a->result), STR_NONE, NULL);
+    free(s->new_token);
+    s->new_token = NULL;
+    free(s->auth_id);
+    s->auth_id = NULL;
+    s->is_recheck = false;
+    s->is_identifying = false;
+    session_schedule(s);
+    session_ask_next(s);
+    client_cmd_resume(s);
+}
+
+/* The credential is good, and everything that was allowed to the user before has been asked about
+ * again: `revoked` comes before `auth_success`. */
+static void settle_auth(struct session *s)
+{
+    if (s->state != SESSION_OPEN || !s->is_settling || s->call || !list_empty(&s->asking)) {
+        return;
     }
+    s->is_settling = false;
+    if (s->auth_wants_answer) {
+        struct buf text = {0};
+        server_text_auth_success(&text, str_of(s->auth_id), session_user_name(s));
+        session_send_text(s, &text, STR("auth_success"));
+    }
+    end_auth(s);
 }
 
 static void note_refusal(struct session *s, enum auth_result r)
@@ -242,39 +265,36 @@ static void note_refusal(struct session *s, enum auth_result r)
     }
 }
 
-static void finish_identify(struct session *s, const struct auth_answer *a)
+static void refuse_identity(struct session *s, enum auth_result r)
 {
-    s->is_identifying = false;
-    if (s->is_recheck && a->result != AUTH_OK && a->result != AUTH_UNAVAILABLE) {
+    if (s->is_recheck && r != AUTH_UNAVAILABLE) {
         s->gw->metrics->closed_deauthenticated++;
         session_close(s, CLOSE_DEAUTHENTICATED, "credential_ended");
         return;
     }
-    if (a->result == AUTH_OK) {
-        s->refused_auths = 0;
+    if (s->auth_wants_answer) {
+        session_send_error(s, str_of(s->auth_id), session_error_of(r), STR_NONE, NULL);
+        note_refusal(s, r);
+    } else if (!s->is_recheck) { /* a cookie that is nobody's is no credential */
         free(s->token);
-        s->token = s->new_token;
-        s->new_token = NULL;
-        answer_auth(s, a);
-        become(s, a);
-    } else {
-        answer_auth(s, a);
-        note_refusal(s, a->result);
-        if (!s->auth_wants_answer && !s->is_recheck) { /* a cookie that is nobody's is no credential */
-            free(s->token);
-            s->token = NULL;
-        }
+        s->token = NULL;
     }
-    free(s->new_token);
+    end_auth(s);
+}
+
+static void finish_identify(struct session *s, const struct auth_answer *a)
+{
+    if (a->result != AUTH_OK) {
+        refuse_identity(s, a->result);
+        return;
+    }
+    s->refused_auths = 0;
+    free(s->token);
+    s->token = s->new_token;
     s->new_token = NULL;
-    free(s->auth_id);
-    s->auth_id = NULL;
-    s->is_recheck = false;
-    if (s->state == SESSION_OPEN) {
-        session_schedule(s);
-        ask_next(s);
-        client_cmd_resume(s);
-    }
+    become(s, a);
+    s->is_settling = true; /* not before: settling runs commands, which may end subscriptions */
+    session_ask_next(s);
 }
 
 static void on_who(const struct auth_answer *a, void *arg)
@@ -314,7 +334,17 @@ void session_identify(struct session *s, struct str token, struct str id, bool w
 
 void session_recheck(struct session *s)
 {
-    if (s->state != SESSION_OPEN || s->kind == SESSION_LEGACY || !s->token || s->is_identifying) {
+    if (s->state != SESSION_OPEN || s->is_identifying) {
+        return;
+    }
+    if (s->kind == SESSION_LEGACY) {
+        session_legacy_recheck(s);
+        return;
+    }
+    if (!s->token) {
+        grants_forget(s);
+        take_all_back(s);
+        authorise_all_again(s);
         return;
     }
     char *token = strdup(s->token);
@@ -331,6 +361,7 @@ void session_access_forget(struct session *s)
     s->call = NULL;
     s->asked_for = NULL;
     s->is_identifying = false;
+    s->is_settling = false;
     grants_forget(s);
     free(s->auth_id);
     s->auth_id = NULL;

@@ -24,19 +24,19 @@ struct rate {
 /* A channel that a session subscribed or asks for; a legacy filter. */
 struct scoreboard_lookup;
 struct session_sub {
-    struct subscription sub;   /* sub.session_node is in session->subs */
-    struct list asking_node;   /* in session->asking while the frontend is to be asked */
-    char *command_id;          /* owned: JSON text of the id to answer with, or NULL */
-    uint32_t waits_since_s;    /* since when it waits for Redis; 0: it does not */
-    uint32_t ends_s;           /* when its scoreboard token ends; 0: it does not */
-    bool answered;             /* `subscribed` was sent */
-    bool again;                /* asked again after a change of user: success is silent */
+    struct subscription sub;          /* sub.session_node is in session->subs */
+    struct list asking_node;          /* in session->asking while the frontend is to be asked */
+    char *command_id;                 /* owned: JSON text of the id to answer with, or NULL */
+    uint32_t waits_since_s;           /* since when it waits for Redis; 0: it does not */
+    uint32_t ends_s;                  /* when its scoreboard token ends; 0: it does not */
+    bool answered;                    /* `subscribed` was sent */
+    bool again;                       /* asked again after a change of user: success is silent */
     struct scoreboard_lookup *lookup; /* borrowed: under way in Redis, or NULL */
     enum view_kind kind;
-    struct filter filter;      /* legacy; its strings point into session->filters */
-    struct str name;           /* of the channel; points into text */
+    struct filter filter; /* legacy; its strings point into session->filters */
+    struct str name;      /* of the channel; points into text */
     size_t text_len;
-    char text[];               /* the channel as the client named it */
+    char text[]; /* the channel as the client named it */
 };
 
 /* A command that waits behind a pending auth. */
@@ -49,9 +49,9 @@ struct waiting_command {
 /* An answer of the frontend about one filter, good for the life of the connection. */
 struct grant {
     struct list node;
-    bool is_admin;   /* of this contest or problem, or of the system */
+    bool is_admin; /* of this contest or problem, or of the system */
     size_t len;
-    char filter[];   /* `/contest/a` */
+    char filter[]; /* `/contest/a` */
 };
 
 struct session {
@@ -62,35 +62,37 @@ struct session {
     enum session_state state : 8;
     enum session_kind kind : 8;
     enum rendering_format format : 8;
-    bool is_admin;          /* of the system */
-    bool is_blocked;        /* the transport keeps bytes of ours */
-    bool is_paused;         /* we do not read from the client */
-    bool is_overflowed;     /* its queue was full: closed at the end of the turn */
-    bool is_identifying;    /* a question who this is is under way: commands wait */
-    bool pong_missing;      /* nothing was heard since our last ping */
+    bool is_admin;       /* of the system */
+    bool is_blocked;     /* the transport keeps bytes of ours */
+    bool is_paused;      /* we do not read from the client */
+    bool is_overflowed;  /* its queue was full: closed at the end of the turn */
+    bool is_identifying; /* a question who this is is under way: commands wait */
+    bool pong_missing;   /* nothing was heard since our last ping */
     uint8_t refused_auths;
-    uint8_t n_waiting;      /* commands */
+    uint8_t n_waiting; /* commands */
     uint16_t n_subs;
     uint32_t opened_s, heard_s, pinged_s, blocked_s, penalty_until_s; /* monotonic seconds */
+    uint32_t stranger_s; /* the last subscription ended, or the beginning */
     struct rate commands;
-    struct user *user;      /* NULL: nobody */
-    struct list all_node;   /* in gw->sessions */
-    struct list user_node;  /* in the user's list */
-    struct list flush_node; /* in the flusher */
-    struct list subs;       /* struct session_sub */
-    struct list asking;     /* of them, first come first served */
-    struct list grants;     /* struct grant */
-    struct list waiting;    /* struct waiting_command */
-    struct auth_call *call; /* the one question under way, or NULL */
+    struct user *user;             /* NULL: nobody */
+    struct list all_node;          /* in gw->sessions */
+    struct list user_node;         /* in the user's list */
+    struct list flush_node;        /* in the flusher */
+    struct list subs;              /* struct session_sub */
+    struct list asking;            /* of them, first come first served */
+    struct list grants;            /* struct grant */
+    struct list waiting;           /* struct waiting_command */
+    struct auth_call *call;        /* the one question under way, or NULL */
     struct session_sub *asked_for; /* what it is about; NULL: who this is */
-    char *auth_id;          /* owned: JSON text of a pending auth's id, or NULL */
-    bool auth_wants_answer; /* it was a command, not a cookie */
-    bool is_recheck;        /* we ask by ourselves, whether it still holds */
-    char *token;            /* owned: the credential in force, or NULL */
-    char *new_token;        /* owned: the one being asked about */
-    char *filters;          /* owned: legacy */
-    char *peer;             /* owned: address, for the log */
-    uint64_t sent;          /* messages, for the log */
+    char *auth_id;                 /* owned: JSON text of a pending auth's id, or NULL */
+    bool auth_wants_answer;        /* it was a command, not a cookie */
+    bool is_settling;              /* who it is is known, what they may still see not yet */
+    bool is_recheck;               /* we ask by ourselves, whether it still holds */
+    char *token;                   /* owned: the credential in force, or NULL */
+    char *new_token;               /* owned: the one being asked about */
+    char *filters;                 /* owned: legacy */
+    char *peer;                    /* owned: address, for the log */
+    uint64_t sent;                 /* messages, for the log */
     struct wheel_node tick;
     struct outq out;
 };
@@ -109,16 +111,14 @@ void session_send_error(struct session *s, struct str id, enum error_code code, 
                         const char *message);
 void session_drop_queue(struct session *s);
 
-/* client_cmd.c */
-void client_cmd_run(struct session *s, struct str text); /* one message, in order */
-void client_cmd_resume(struct session *s);               /* the pending auth is over */
-void client_cmd_forget(struct session *s);
-
 /* session_access.c */
 void session_identify(struct session *s, struct str token, struct str id, bool wants_answer);
 void session_authorise(struct session *s, struct session_sub *ss);
 /* Puts a subscription in line for a question to the frontend. */
 void session_ask_frontend(struct session_sub *ss);
+/* Asks about the next in line, unless a question is under way. To be called when a subscription
+ * that was being asked about has gone. May end subscriptions. */
+void session_ask_next(struct session *s);
 void session_access_forget(struct session *s);
 enum error_code session_error_of(enum auth_result r);
 
@@ -137,4 +137,5 @@ void session_sub_check_times(struct session *s, uint32_t now_s);
 
 /* session_legacy.c */
 void session_legacy_open(struct session *s);
+void session_legacy_recheck(struct session *s);
 bool session_legacy_is_first(const struct subscription *sub, const struct event *e);

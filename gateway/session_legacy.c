@@ -42,9 +42,12 @@ bool session_legacy_is_first(const struct subscription *sub, const struct event 
     const struct session_sub *self = CONTAINER_OF(sub, struct session_sub, sub);
     struct session *s = sub->session;
     struct str user = session_user_name(s);
+    bool is_after = false; /* of one kind (`/contest/a,/contest/a/TOKEN`) the one named first */
     LIST_FOR_EACH (it, next, &s->subs) {
         const struct session_sub *other = LIST_ENTRY(it, struct session_sub, sub.session_node);
-        bool before = other->filter.kind < self->filter.kind;
+        is_after = is_after || other == self;
+        bool before = other->filter.kind < self->filter.kind ||
+                      (other->filter.kind == self->filter.kind && !is_after);
         if (before && access_names(&other->filter, e) && access_sees(other->sub.sight, user, e)) {
             return false;
         }
@@ -84,7 +87,8 @@ static void on_answer(const struct auth_answer *a, void *arg)
             return;
         }
     }
-    bool several = s->n_subs > 1;
+    /* All must be settled before the first is allowed: that one is given at once what came
+     * meanwhile, and whether it is the first to match depends on the others. */
     LIST_FOR_EACH (it, next, &s->subs) {
         struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
         if (is_system_wide_refused(ss, a)) {
@@ -92,9 +96,13 @@ static void on_answer(const struct auth_answer *a, void *arg)
             continue;
         }
         ss->sub.user = s->user;
-        ss->sub.check_first = several;
+        ss->sub.sight = sight_of(&ss->filter, a);
+    }
+    LIST_FOR_EACH (it, next, &s->subs) {
+        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        ss->sub.check_first = s->n_subs > 1;
         ss->waits_since_s = session_now_s();
-        hub_allow(s->gw->hub, &ss->sub, sight_of(&ss->filter, a));
+        hub_allow(s->gw->hub, &ss->sub, ss->sub.sight);
     }
     session_schedule(s);
 }
@@ -136,6 +144,34 @@ static bool join_all(struct session *s)
     return true;
 }
 
+static bool ask(struct session *s, auth_fn fn)
+{
+    struct auth_question q = {
+        .kind = AUTH_MAY,
+        .credential = {str_of(s->token)},
+        .filters = str_of(s->filters),
+    };
+    s->call = auth_ask(s->gw->auth, &q, fn, s);
+    s->is_identifying = s->call != NULL;
+    return s->is_identifying;
+}
+
+static void on_recheck(const struct auth_answer *a, void *arg)
+{
+    struct session *s = arg;
+    s->call = NULL;
+    s->is_identifying = false;
+    if (a->result != AUTH_OK && a->result != AUTH_UNAVAILABLE) {
+        refuse(s, a->result);
+    }
+}
+
+/* What cannot be asked now goes on as it was. */
+void session_legacy_recheck(struct session *s)
+{
+    (void)ask(s, on_recheck);
+}
+
 void session_legacy_open(struct session *s)
 {
     if (s->gw->is_leaving) {
@@ -147,14 +183,7 @@ void session_legacy_open(struct session *s)
         session_close(s, CLOSE_OVERLOAD, "no_memory");
         return;
     }
-    struct auth_question q = {
-        .kind = AUTH_MAY,
-        .credential = {str_of(s->token)},
-        .filters = str_of(s->filters),
-    };
-    s->is_identifying = true;
-    s->call = auth_ask(s->gw->auth, &q, on_answer, s);
-    if (!s->call) {
+    if (!ask(s, on_answer)) {
         refuse(s, AUTH_UNAVAILABLE);
     }
 }

@@ -49,6 +49,9 @@ void session_sub_free(struct session_sub *ss)
     list_del(&ss->asking_node);
     list_del(&ss->sub.session_node);
     s->n_subs--;
+    if (ss->answered) { /* a refused one moves no deadline */
+        s->stranger_s = session_now_s();
+    }
     if (ss->lookup) {
         ss->lookup->sub = NULL;
     }
@@ -90,6 +93,7 @@ void session_sub_take_back(struct session_sub *ss)
         ss->sub.asked_bad = false;
         ss->again = true;
     }
+    ss->waits_since_s = 0; /* not for Redis any more */
     hub_leave(hub, &ss->sub);
 }
 
@@ -113,7 +117,8 @@ void session_sub_allow(struct session_sub *ss, enum sight sight, struct str cont
     struct topic_name topic;
     struct str label = {ss->text, ss->text_len};
     ss->waits_since_s = session_now_s();
-    ss->sub.user = s->user;
+    /* A token opens the same to everybody: nobody's own private events come with it. */
+    ss->sub.user = ss->kind == VIEW_SCOREBOARD ? NULL : s->user;
     if (!ss->sub.view && (!topic_of(ss, contest, &topic) || !session_sub_join(ss, &topic, label))) {
         session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
         return;
@@ -138,8 +143,8 @@ void session_sub_check_times(struct session *s, uint32_t now_s)
             session_close(s, CLOSE_OVERLOAD, "redis_unavailable");
             return;
         } else if (waited_too_long(ss, now_s)) {
-            session_sub_refuse(ss, ERROR_UNAVAILABLE,
-                               "events cannot be had now, try again later");
+            session_sub_refuse(ss, ERROR_UNAVAILABLE, "events cannot be had now, try again later");
         }
     }
+    session_ask_next(s);
 }

@@ -84,10 +84,11 @@ static bool hand_over(struct session *s, const uint8_t *p, size_t n)
 static void pop_sent(struct session *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        bool is_event = rendering_is_event(outq_at(&s->out, 0)->r);
+        s->sent += is_event;
+        s->gw->metrics->messages_sent += is_event;
         outq_pop(&s->out);
     }
-    s->sent += n;
-    s->gw->metrics->messages_sent += n;
 }
 
 /* As many whole small messages from the head as go into one write. False: not even one. */

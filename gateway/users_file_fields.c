@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* users_file_fields: the reader of one value per kind, and the walk over an object's keys. */
 #include "gateway/users_file_fields.h"
 
 #include <stdint.h>

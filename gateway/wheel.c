@@ -71,8 +71,7 @@ struct wheel *wheel_free(struct wheel *w)
     }
     timer_release(&w->timer);
     for (size_t i = 0; i < SLOTS; i++) {
-        LIST_FOR_EACH(node, next, &w->slots[i])
-        {
+        LIST_FOR_EACH (node, next, &w->slots[i]) {
             list_del(node); /* so that a late wheel_cancel() touches nothing of ours */
         }
     }
@@ -104,8 +103,7 @@ void wheel_tick(struct wheel *w)
     w->now_s++;
     struct list due;
     list_init(&due);
-    LIST_FOR_EACH(node, next, slot_of(w, w->now_s))
-    {
+    LIST_FOR_EACH (node, next, slot_of(w, w->now_s)) {
         if (LIST_ENTRY(node, struct wheel_node, node)->due_s <= w->now_s) {
             list_del(node);
             list_push_back(&due, node);

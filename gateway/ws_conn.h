@@ -5,7 +5,8 @@
  *
  *   HANDSHAKE -> OPEN         ws_conn_opened       the 101 is written
  *   OPEN      -> CLOSING      transport's close    our close frame is written; theirs is awaited
- *   OPEN      -> PEER_CLOSED  ws_conn_peer_closes  their close frame came; lws answers it
+ *   OPEN      -> ENDING       ws_conn_ends         lws ends it: their close frame came, or one that
+ *                                                  breaks the protocol; lws sends the answer
  *   any       -> BROKEN                            a write failed, or a deadline passed
  *   any       -> (freed)      ws_conn_free         lws has let go of the socket
  *
@@ -33,5 +34,5 @@ void ws_conn_opened(struct ws_conn *c);
 void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n);
 void ws_conn_ponged(struct ws_conn *c);
 void ws_conn_writable(struct ws_conn *c);
-/* True: lws may answer it with a close frame; false: ours is out already, just end. */
-bool ws_conn_peer_closes(struct ws_conn *c);
+/* True: lws may send a close frame; false: ours is out already, just end. */
+bool ws_conn_ends(struct ws_conn *c);

@@ -22,10 +22,11 @@
 #include "gateway/ws_tls.h"
 
 enum {
-    RX_BUFFER_BYTES = 256,    /* held per connection; longer messages come in pieces */
-    TX_PACKET_BYTES = 65536,  /* given to the kernel at once; the rest is copied */
+    USER_SPACE_BYTES = 1,
+    RX_BUFFER_BYTES = 256,     /* held per connection; longer messages come in pieces */
+    TX_PACKET_BYTES = 65536,   /* given to the kernel at once; the rest is copied */
     PLAIN_HEADER_BYTES = 2048, /* of the request that we make; one at a time */
-    TLS_HEADER_BYTES = 65535, /* lws keeps this number in 16 bits */
+    TLS_HEADER_BYTES = 65535,  /* lws keeps this number in 16 bits */
     DESCRIPTORS_MAX = 1 << 20,
 };
 
@@ -72,8 +73,8 @@ void ws_server_decide(struct ws_server *s, const struct request *r, const struct
     const struct admission_facts facts = {
         .allowed_origins = &settings->broadcaster.allowed_origins,
         .is_leaving = s->is_leaving(s->arg),
-        .is_over_address_limit = address_limit_is_over(
-            peer->count, settings->broadcaster.max_connections_per_address),
+        .is_over_address_limit =
+            address_limit_is_over(peer->count, settings->broadcaster.max_connections_per_address),
     };
     admission_decide(r, &facts, out);
     if (out->kind == ADMIT_REFUSE) {
@@ -142,7 +143,8 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons why, void *user, vo
     case LWS_CALLBACK_RECEIVE: ws_conn_received(c, in, n); return 0;
     case LWS_CALLBACK_RECEIVE_PONG: ws_conn_ponged(c); return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE: ws_conn_writable(c); return 0;
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return ws_conn_peer_closes(c) ? 0 : -1;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return ws_conn_ends(c) ? 0 : -1;
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL: (void)ws_conn_ends(c); return 0;
     case LWS_CALLBACK_WSI_DESTROY:
         lws_set_opaque_user_data(wsi, NULL);
         ws_conn_free(c);
@@ -151,10 +153,11 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons why, void *user, vo
     }
 }
 
-/* The first is also for clients that offer no subprotocol; its name is echoed only to those who
- * do. */
+/* Also for clients that offer no subprotocol: its name is echoed only to those who do. The user
+ * space is unused, but without any lws does not say that it ends a connection by itself
+ * (WS_SERVER_DROP_PROTOCOL). */
 static const struct lws_protocols protocols[] = {
-    {ADMISSION_SUBPROTOCOL, on_lws, 0, RX_BUFFER_BYTES, 0, NULL, TX_PACKET_BYTES},
+    {ADMISSION_SUBPROTOCOL, on_lws, USER_SPACE_BYTES, RX_BUFFER_BYTES, 0, NULL, TX_PACKET_BYTES},
     LWS_PROTOCOL_LIST_TERM,
 };
 
@@ -288,8 +291,8 @@ bool ws_server_reload(struct ws_server *s, const struct settings *next, const ch
     struct networks trusted;
     const char *bad;
     if (!networks_parse(&next->broadcaster.trusted_proxies, &trusted, &bad)) {
-        *out_why = bad ? "TrustedProxies holds something that is no address or network"
-                       : "out of memory";
+        *out_why =
+            bad ? "TrustedProxies holds something that is no address or network" : "out of memory";
         return false;
     }
     if (s->tls && !ws_tls_load(s->tls, next, out_why)) {

@@ -14,7 +14,7 @@ struct settings;
 struct ws_server;
 
 struct ws_server_options {
-    struct gw *gw;           /* borrowed */
+    struct gw *gw;                 /* borrowed */
     bool (*is_leaving)(void *arg); /* drain has begun: no new sessions */
     void *arg;
 };

@@ -32,15 +32,15 @@ struct ws_server {
     struct gw *gw; /* borrowed */
     bool (*is_leaving)(void *arg);
     void *arg;
-    struct lws_context *lws;  /* owned */
-    struct lws_vhost *vhost;  /* the context's */
-    struct ssl_ctx_st *tls;   /* the vhost's; NULL: plain */
+    struct lws_context *lws;                         /* owned */
+    struct lws_vhost *vhost;                         /* the context's */
+    struct ssl_ctx_st *tls;                          /* the vhost's; NULL: plain */
     struct listener *listeners[WS_SERVER_LISTENERS]; /* owned */
     size_t n_listeners;
     struct networks trusted; /* TrustedProxies */
     struct address_limit addresses;
-    struct list http_conns; /* of struct http_conn, owned */
-    uint64_t connections;   /* http_conns and ws_conns */
+    struct list http_conns;   /* of struct http_conn, owned */
+    uint64_t connections;     /* http_conns and ws_conns */
     struct ws_conn *adopting; /* while lws takes over a socket: whose it is */
     char *scratch;            /* owned; where the first bytes of a request are read */
 };
@@ -52,7 +52,8 @@ struct ws_peer {
 };
 
 /* Replaces the proxy's address by the one that it speaks for. */
-void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r, struct ws_peer *peer);
+void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r,
+                                 struct ws_peer *peer);
 /* What becomes of this request; counts a refusal. */
 void ws_server_decide(struct ws_server *s, const struct request *r, const struct ws_peer *peer,
                       struct admission *out);

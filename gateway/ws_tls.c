@@ -5,11 +5,13 @@
 
 #include "common/tls_ctx.h"
 
+/* What common/tls_ctx.c sets: these stay with lws's context, whatever certificate comes. */
 bool ws_tls_secure(struct ssl_ctx_st *ctx)
 {
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1;
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
 }
 
 /* The files are read into a context of their own; what is good is copied in one step. */

@@ -10,5 +10,5 @@ struct ssl_ctx_st;
 /* Loads and checks the files of the settings, then puts them into ctx for new connections; on
  * failure ctx stays as it was. */
 MUST_CHECK bool ws_tls_load(struct ssl_ctx_st *ctx, const struct settings *s, const char **out_why);
-/* The protocol versions and ciphers of common/tls_ctx.c; once, before the first connection. */
+/* Versions and ciphers; once, before the first connection. */
 MUST_CHECK bool ws_tls_secure(struct ssl_ctx_st *ctx);

@@ -12,6 +12,9 @@
 #include "common/compiler.h"
 #include "proto/json_fields.h"
 
+/* A string's bytes may each be written as six characters, between two quotes. */
+#define ID_TEXT_MAX (6 * LIMIT_COMMAND_ID_BYTES + 2)
+
 enum { FIELD_TYPE, FIELD_ID, FIELD_TOKEN, FIELD_CHANNEL, FIELD_POSITION, FIELDS };
 
 static void bad(struct client_frame *f, const char *why)
@@ -25,9 +28,8 @@ static yyjson_doc *read_text(struct str text, struct client_frame *f)
     size_t pool_bytes = yyjson_read_max_memory_usage(text.n, JSON_READ_FLAGS);
     yyjson_alc pool;
 
-    f->memory = malloc(LIMIT_COMMAND_ID_BYTES + pool_bytes);
-    if (!f->memory ||
-        !yyjson_alc_pool_init(&pool, f->memory + LIMIT_COMMAND_ID_BYTES, pool_bytes)) {
+    f->memory = malloc(ID_TEXT_MAX + pool_bytes);
+    if (!f->memory || !yyjson_alc_pool_init(&pool, f->memory + ID_TEXT_MAX, pool_bytes)) {
         bad(f, "out of memory");
         return NULL;
     }
@@ -52,9 +54,10 @@ static bool take_id(const struct json_field *id, struct client_frame *f)
     if (!id->value) {
         return true;
     }
-    if (text.n > LIMIT_COMMAND_ID_BYTES ||
-        (!yyjson_is_raw(id->value) && !yyjson_is_str(id->value)) ||
-        (yyjson_is_str(id->value) && has_zero_byte(json_str(id->value)))) {
+    bool is_string = yyjson_is_str(id->value);
+    struct str said = is_string ? json_str(id->value) : text;
+    if (said.n > LIMIT_COMMAND_ID_BYTES || (!is_string && !yyjson_is_raw(id->value)) ||
+        (is_string && has_zero_byte(said))) {
         return false;
     }
     memcpy(f->memory, text.p, text.n);

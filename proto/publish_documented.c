@@ -25,9 +25,15 @@ static bool take_name(struct publish_parse *p, const struct json_field *f,
     return !f->value || is_name(*out) || publish_fail(p, f->path, otherwise);
 }
 
+/* An empty user name is nobody's, as if it were absent. */
+static bool name_is_user_or_empty(struct str s)
+{
+    return s.n == 0 || name_is_user(s);
+}
+
 static bool take_user_name(struct publish_parse *p, const struct json_field *f, struct str *out)
 {
-    return take_name(p, f, name_is_user, "not a valid user name", out);
+    return take_name(p, f, name_is_user_or_empty, "not a valid user name", out);
 }
 
 static bool take_aliases(struct publish_parse *p, const struct json_field *data)

@@ -316,7 +316,7 @@ static void announce(const struct app *a)
 struct app *app_create(const struct cli *cli, struct settings *settings)
 {
     struct parts p = {.settings = settings};
-    AUTO(app) *a = calloc(1, sizeof(*a));
+    struct app *a = calloc(1, sizeof(*a));
     if (!a) {
         parts_release(&p);
         log_error("out of memory");
@@ -326,13 +326,13 @@ struct app *app_create(const struct cli *cli, struct settings *settings)
     bool ok = create_all(a, &p);
     parts_release(&p);
     if (!ok) {
-        return NULL;
+        return app_free(a);
     }
     bus_writer_start(a->writer);
     loop_measure_lag(a->loop, &a->metrics.loop_lag);
     announce(a);
     sd_notify_ready();
-    return TAKE(a);
+    return a;
 }
 
 int app_run(struct app *a)

@@ -228,8 +228,7 @@ void bus_backlog_not_written(struct bus_backlog *b, struct bus_write *e)
 void bus_backlog_expire_kept(struct bus_backlog *b)
 {
     uint64_t now_ms = loop_now_ms(b->loop);
-    LIST_FOR_EACH(node, next, &b->lists[BUS_WRITE_KEPT])
-    {
+    LIST_FOR_EACH (node, next, &b->lists[BUS_WRITE_KEPT]) {
         if (entry_of(node)->kept_since_ms + KEPT_MS <= now_ms) {
             bus_backlog_give_up(b, entry_of(node), "kept too long");
         }

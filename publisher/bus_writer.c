@@ -234,18 +234,16 @@ static void on_ready(void *arg)
     }
     w->metrics->redis_unsafe = unsafe;
     w->kept_not_before_ms = 0;
-    log_info("redis ready", LF_I64("kept", w->metrics->kept));
+    if (w->metrics->kept > 0) {
+        log_info("writing kept events", LF_I64("kept", w->metrics->kept));
+    }
     send_beat(w);
     pump(w);
 }
 
-static void on_lost(const char *why, void *arg)
+static void on_lost(const char *why UNUSED, void *arg UNUSED)
 {
-    struct bus_writer *w = arg;
-    if (!w->stopping) {
-        log_warn("redis link lost", LF_STR("reason", why), LF_I64("waiting", w->metrics->in_flight),
-                 LF_I64("kept", w->metrics->kept));
-    }
+    /* The link has logged it, and each event that was on its way has been told. */
 }
 
 static const struct redis_link_handler link_handler = {.on_ready = on_ready, .on_lost = on_lost};

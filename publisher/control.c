@@ -185,7 +185,8 @@ void control_scoreboard_put(struct control *c, struct http_exchange *x, struct s
     struct scoreboard_body body;
     char error[SCOREBOARD_ERROR_MAX];
     if (!scoreboard_body_parse(x->body, clock_wall_ms() / 1000, &body, error)) {
-        fail(j, 400, error);
+        bool no_memory = error[0] == '\0';
+        fail(j, no_memory ? 503 : 400, no_memory ? "out of memory" : error);
         return;
     }
     buf_add(&j->contest, str_of(body.contest));

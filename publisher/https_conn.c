@@ -18,18 +18,15 @@
 #include <assert.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/util.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/tls_ctx.h"
 #include "publisher/http_reply.h"
+#include "publisher/https_socket.h"
 #include "publisher/pub_metrics.h"
 
 enum {
@@ -85,10 +82,8 @@ static void set_mark(struct https_conn *c, size_t bytes)
 
 static void conn_free(struct https_conn *c)
 {
-    struct ssl_st *ssl = c->exchange.ssl;
-    if (ssl && c->state != CONN_HANDSHAKE && !c->gone) {
-        (void)SSL_shutdown(ssl); /* says close_notify; an answer is not awaited */
-        ERR_clear_error();
+    if (c->state != CONN_HANDSHAKE && c->state != CONN_LINGERING && !c->gone) {
+        https_socket_say_end(c->bev);
     }
     list_del(&c->node);
     c->env->n_conns--;
@@ -336,6 +331,7 @@ static void on_written(struct bufferevent *bev, void *arg)
     }
     if (c->close && c->linger) {
         c->state = CONN_LINGERING;
+        https_socket_say_end(c->bev);
         set_deadline(c, LINGER_MS);
     } else if (c->close) {
         conn_free(c);
@@ -348,23 +344,8 @@ static void on_written(struct bufferevent *bev, void *arg)
 
 static void on_handshake_done(struct https_conn *c)
 {
-    const struct ssl_st *ssl = c->exchange.ssl;
-    c->verified = SSL_get0_peer_certificate(ssl) && !tls_verify_problem(ssl);
+    c->verified = https_socket_is_verified(c->exchange.ssl);
     expect_request(c);
-}
-
-static void on_handshake_failed(struct https_conn *c)
-{
-    unsigned long code = bufferevent_get_openssl_error(c->bev);
-    const char *problem = tls_verify_problem(c->exchange.ssl);
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
-    c->env->metrics->tls_failures++;
-    /* Port scanners and load balancers do this all day; a refused certificate is worth a line. */
-    if (problem) {
-        log_warn("client certificate refused", LF_STR("problem", problem));
-    } else {
-        log_debug("tls handshake failed", LF_STR("reason", reason ? reason : "connection closed"));
-    }
 }
 
 static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
@@ -375,7 +356,8 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
         return;
     }
     if (c->state == CONN_HANDSHAKE) {
-        on_handshake_failed(c);
+        c->env->metrics->tls_failures++;
+        https_socket_log_failure(c->bev, &c->env->refusals, loop_now_ms(c->env->loop));
     }
     /* A plain peer may close its half and still read; bufferevent's TLS writes no more then. */
     if ((what & BEV_EVENT_EOF) && !c->exchange.ssl &&
@@ -389,38 +371,22 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
     }
 }
 
-static struct bufferevent *create_bufferevent(struct https_env *env, int fd, struct ssl_ctx_st *ctx)
-{
-    struct event_base *base = loop_base(env->loop);
-    if (!ctx) {
-        return bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-    }
-    SSL *ssl = SSL_new(ctx);
-    if (!ssl) {
-        return NULL;
-    }
-    struct bufferevent *bev =
-        bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
-                                       BEV_OPT_CLOSE_ON_FREE); /* frees ssl if it fails */
-    if (bev) {
-        bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-    }
-    return bev;
-}
-
 bool https_conn_accept(struct https_env *env, int fd, struct ssl_ctx_st *ctx)
 {
     struct https_conn *c = calloc(1, sizeof(*c));
-    struct bufferevent *bev = c ? create_bufferevent(env, fd, ctx) : NULL;
-    if (!bev) {
+    if (!c) {
         (void)evutil_closesocket(fd); /* nothing more can be done about it */
+        return false;
+    }
+    struct bufferevent *bev = https_socket_create(loop_base(env->loop), fd, ctx);
+    if (!bev) {
         free(c);
         return false;
     }
     c->env = env;
     c->bev = bev;
     c->exchange.head = &c->head;
-    c->exchange.ssl = ctx ? bufferevent_openssl_get_ssl(bev) : NULL;
+    c->exchange.ssl = https_socket_ssl(bev);
     list_push_back(&env->conns, &c->node);
     env->n_conns++;
     env->metrics->http_connections++;
@@ -453,8 +419,7 @@ static void on_deadline(struct https_conn *c)
 void https_conns_sweep(struct https_env *env)
 {
     uint64_t now_ms = loop_now_ms(env->loop);
-    LIST_FOR_EACH(node, next, &env->conns)
-    {
+    LIST_FOR_EACH (node, next, &env->conns) {
         struct https_conn *c = LIST_ENTRY(node, struct https_conn, node);
         if (c->deadline_ms <= now_ms) {
             on_deadline(c);
@@ -464,8 +429,7 @@ void https_conns_sweep(struct https_env *env)
 
 void https_conns_end_idle(struct https_env *env)
 {
-    LIST_FOR_EACH(node, next, &env->conns)
-    {
+    LIST_FOR_EACH (node, next, &env->conns) {
         struct https_conn *c = LIST_ENTRY(node, struct https_conn, node);
         if (c->state == CONN_HANDSHAKE || (c->state == CONN_HEAD && !c->begun)) {
             conn_free(c);
@@ -475,8 +439,7 @@ void https_conns_end_idle(struct https_env *env)
 
 void https_conns_end_all(struct https_env *env)
 {
-    LIST_FOR_EACH(node, next, &env->conns)
-    {
+    LIST_FOR_EACH (node, next, &env->conns) {
         struct https_conn *c = LIST_ENTRY(node, struct https_conn, node);
         assert(c->state != CONN_HANDLING);
         conn_free(c);

@@ -13,6 +13,7 @@
 #include "common/list.h"
 #include "common/str.h"
 #include "publisher/http_head.h"
+#include "publisher/log_limit.h"
 
 struct loop;
 struct pub_metrics;
@@ -61,9 +62,10 @@ struct https_env {
     struct pub_metrics *metrics;        /* borrowed */
     struct list conns;
     size_t n_conns;
-    bool stopping;      /* every answer is the last one of its connection */
-    struct buf scratch; /* an answer in the making; released by the owner */
-    int64_t date_s;     /* the second that `date` says */
+    bool stopping;             /* every answer is the last one of its connection */
+    struct buf scratch;        /* an answer in the making; released by the owner */
+    struct log_limit refusals; /* of client certificates */
+    int64_t date_s;            /* the second that `date` says */
     char date[32];
 };
 

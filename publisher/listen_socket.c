@@ -81,13 +81,9 @@ static int open_first(const char *host, int family, uint16_t port)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_in6 address = {0}; /* the port stands at one place in both families */
     socklen_t n = sizeof(address);
-    if (getsockname(fd, (struct sockaddr *)&address, &n) != 0) {
-        return 0;
-    }
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return getsockname(fd, (struct sockaddr *)&address, &n) == 0 ? ntohs(address.sin6_port) : 0;
 }
 
 int listen_socket_open(const char *bind_to, uint16_t *port)

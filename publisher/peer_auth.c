@@ -93,16 +93,16 @@ static bool copy_names(struct peer_auth *a, const struct string_list *names)
 
 struct peer_auth *peer_auth_create(const struct peer_auth_options *o, struct buf *out_problem)
 {
-    AUTO(peer_auth) *a = calloc(1, sizeof(*a));
+    struct peer_auth *a = calloc(1, sizeof(*a));
     if (!a || !copy_names(a, o->client_names)) {
         buf_add(out_problem, STR("out of memory"));
-        return NULL;
+        return peer_auth_free(a);
     }
     a->trust_all = o->trust_all;
     if (o->tokens_file[0] != '\0' && !load_tokens(a, o->tokens_file, out_problem)) {
-        return NULL;
+        return peer_auth_free(a);
     }
-    return TAKE(a);
+    return a;
 }
 
 struct peer_auth *peer_auth_free(struct peer_auth *a)

@@ -59,9 +59,12 @@ bool scoreboard_body_parse(struct str text, int64_t now_s, struct scoreboard_bod
 {
     *out = (struct scoreboard_body){0};
     yyjson_read_err e = {0};
-    /* Without the in-situ flag yyjson does not write to its input. */
-    yyjson_doc *doc =
-        yyjson_read_opts((char *)(uintptr_t)text.p, text.n, JSON_READ_FLAGS, NULL, &e);
+    error[0] = '\0';
+    /* Without the in-situ flag yyjson only reads the text, in spite of its prototype. */
+    yyjson_doc *doc = yyjson_read_opts((char *)text.p, text.n, JSON_READ_FLAGS, NULL, &e);
+    if (!doc && e.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {
+        return false;
+    }
     if (!doc) {
         (void)snprintf(error, SCOREBOARD_ERROR_MAX, "not JSON: %s at byte %zu",
                        e.msg ? e.msg : "empty", e.pos);

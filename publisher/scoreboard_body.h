@@ -17,6 +17,6 @@ struct scoreboard_body {
     bool is_admin;
     int64_t expires; /* Unix seconds */
 };
-/* On failure returns false and writes what and where to error. */
+/* On failure returns false and writes what and where to error; an empty one means out of memory. */
 MUST_CHECK bool scoreboard_body_parse(struct str text, int64_t now_s, struct scoreboard_body *out,
                                       char error[static SCOREBOARD_ERROR_MAX]);

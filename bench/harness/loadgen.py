@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Runs bench_loadgen and reads its report."""
 import json
-import os
 import subprocess
 
-from .processes import Failure
+from .processes import Failure, pin
 
 
 def run(place, arguments, watched, deadline=120):
@@ -15,7 +14,7 @@ def run(place, arguments, watched, deadline=120):
     core = place.cores[1]
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=deadline + 30, check=False,
-                          preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+                          preexec_fn=lambda: pin(core))
     if not done.stdout:
         raise Failure(f"bench_loadgen: {done.stderr.decode()}")
     report = json.loads(done.stdout)

@@ -13,7 +13,7 @@ What a scenario may ask of a peer:
 """
 import json
 
-from .processes import free_port, http_ok, port_open
+from .processes import free_port, http_ok, metrics, port_open
 
 
 class Peer:
@@ -38,6 +38,10 @@ class Peer:
                       "--appendonly", "no", "--dir", self.place.path],
             lambda: port_open(port), False)
         return port
+
+    def batching(self):
+        """Messages per write since the start; None: the peer does not say."""
+        return None
 
     def stop(self):
         self.place.stop(self.processes)
@@ -142,6 +146,10 @@ class Broadcaster(Peer):
 
     def watched(self):
         return dict(self.pids)
+
+    def batching(self):
+        now = metrics(self.metrics)
+        return now["messages_sent_total"] / max(now["broadcaster_writes_total"], 1)
 
 
 ALL = {"epoll": Epoll, "broadcaster": Broadcaster}

@@ -33,6 +33,8 @@ def medians(scenario, rounds):
                 values = [r[peer][figure.of] / r[figure.ratio_to][figure.of] for r in rounds]
             else:
                 continue
+            if None in values:
+                continue
             result[peer][name] = {"median": statistics.median(values), "rounds": values}
     return result
 
@@ -47,6 +49,8 @@ def table(scenario, result, names):
     lines = [f"| {scenario.title} | {' | '.join(names[p] for p in peers)} | to reach |",
              "|---" * (len(peers) + 2) + "|"]
     for name, figure in scenario.figures.items():
+        if not any(name in result[peer] for peer in peers):
+            continue
         cells = []
         for peer in peers:
             found = result[peer].get(name)

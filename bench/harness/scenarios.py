@@ -37,7 +37,9 @@ def measured_run(place, peer, arguments):
     """Starts the peer, runs the load, stops the peer."""
     try:
         peer.start("server")
-        return loadgen.run(place, [*peer.connect_args(), *arguments(peer)], peer.watched())
+        report = loadgen.run(place, [*peer.connect_args(), *arguments(peer)], peer.watched())
+        report["batching"] = peer.batching()
+        return report
     finally:
         peer.stop()
 
@@ -57,6 +59,7 @@ def fanout(place, make, p):
     seconds = report["seconds"]["publish"]
     return {
         "cpu": per_delivery(report),
+        "batching": report["batching"],
         "p50": report["latency_us"]["p50"] / 1000,
         "p99": report["latency_us"]["p99"] / 1000,
         "whole": report["whole_us"]["p50"] / 1000,
@@ -67,6 +70,7 @@ def fanout(place, make, p):
 
 FANOUT_FIGURES = {
     "cpu": Figure("µs/delivery", 2),
+    "batching": Figure("messages per write", 2),
     "p50": Figure("ms p50", 2),
     "p99": Figure("ms p99", 2),
     "whole": Figure("ms to the last, p50", 2),

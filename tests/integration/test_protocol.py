@@ -174,7 +174,7 @@ def test_resume_shows_only_what_the_session_may_see(stack):
     position = stack.ws("ana").subscribe(place.contest_channel)["position"]
     stack.post(events.run_update(place, user="ana", run_id=1))
     stack.post(events.run_update(place, user="beto", run_id=2))
-    stack.post(events.run_update(place, user="", run_id=3, public=True))
+    stack.post(events.run_update(place, user="zoe", run_id=3, public=True))
     seen = {}
     for user in ("ana", "beto", "carla"):
         client = stack.ws(user)
@@ -372,6 +372,7 @@ def test_client_is_pinged_and_stays_when_it_answers(make_stack):
     silent.pause_reading()  # so it never sees a ping
     wait_until(lambda: stack.gateway.metrics()["connections_active"] == 1, 20,
                "the silent client to be given up")
+    silent.abort()
     assert client.is_open()
     assert client.ask({"type": "ping"}) == {"type": "pong"}
 

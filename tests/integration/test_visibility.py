@@ -47,7 +47,6 @@ CONTEST_EVENTS = [
     ("public run", dict(user="ana", public=True), {"ana", "beto", "carla", "root"}),
     ("private run of ana", dict(user="ana"), {"ana", "carla", "root"}),
     ("private run of nobody", dict(user=None), {"carla", "root"}),
-    ("private run of an empty name", dict(user=""), {"carla", "root"}),
     ("private run of somebody unknown", dict(user="zoe"), {"carla", "root"}),
     ("envelope's user wins over data's", dict(user="ana", envelope_user="beto"),
      {"beto", "carla", "root"}),
@@ -57,7 +56,7 @@ CONTEST_EVENTS = [
 
 
 def run_of(place, user, public=None, envelope_user=None):
-    event = events.run_update(place, user="")
+    event = events.run_update(place)
     if user is None:
         del event["data"]["username"]
     else:
@@ -80,6 +79,17 @@ def test_who_sees_a_run_on_the_contests_channel(stack, options, seen_by):
     saw = {user for user, client in clients.items()
            if len(client.recv_until(events.is_end_mark)) > 1}
     assert saw == seen_by
+
+
+def test_graders_private_run_of_an_empty_name_is_nobodys(stack):
+    place = stack.place(public=True)
+    client = stack.ws().subscribed(place.contest_channel)
+    member = stack.ws("ana").subscribed(place.contest_channel)
+    for user in ("", None):
+        stack.post({**events.grader_form(place, {"type": "run_update", "data": {}}), "user": user})
+    stack.post(events.end_mark(place))
+    for who in (client, member):
+        assert len(who.recv_until(events.is_end_mark)) == 1
 
 
 def test_admin_channel_shows_every_event_of_the_contest(stack):
@@ -130,8 +140,8 @@ def test_scoreboard_channel_shows_no_runs_even_public_ones(stack):
 def test_nobody_on_a_public_contest_sees_public_events_only(stack):
     place = stack.place(public=True)
     client = stack.ws().subscribed(place.contest_channel)
-    stack.post(run_of(place, user=""))
     stack.post(run_of(place, user=None))
+    stack.post(run_of(place, user="ana"))
     stack.post(events.contest_update(place))
     assert client.recv()["type"] == "contest_update"
 

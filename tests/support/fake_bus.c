@@ -263,7 +263,10 @@ bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, voi
         return false;
     }
     struct fake_read *r = calloc(1, sizeof(*r));
-    assert(r && q->topic.n < sizeof(r->topic));
+    if (!r) {
+        return false;
+    }
+    assert(q->topic.n < sizeof(r->topic));
     r->q = *q;
     memcpy(r->topic, q->topic.p, q->topic.n);
     r->q.topic = str_of(r->topic); /* the feed may be freed before the answer */

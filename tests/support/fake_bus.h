@@ -11,12 +11,12 @@ struct fake_topic {
     struct bus *bus; /* borrowed */
     char name[64];
     char epoch[EPOCH_LEN + 1];
-    uint64_t last;   /* newest offset */
-    uint64_t floor;  /* offsets up to this one have left the log */
+    uint64_t last;                    /* newest offset */
+    uint64_t floor;                   /* offsets up to this one have left the log */
     struct str live[FAKE_EVENTS + 1]; /* owned; whole messages by offset, as they were published */
     struct str log[FAKE_EVENTS + 1];  /* owned; as they stand in the log (markers) */
     struct str state[2];              /* borrowed from live: private, public */
-    size_t heard;  /* live messages up to this offset reached the gateway or were lost */
+    size_t heard; /* live messages up to this offset reached the gateway or were lost */
 };
 
 struct bus *fake_bus_create(void);
@@ -31,7 +31,7 @@ void fake_bus_set_reader(struct bus *b, bool up);
 void fake_bus_set_page(struct bus *b, uint32_t entries); /* at most so many entries a page */
 /* Commands so far: `+contest/a -contest/a `; empties. */
 const char *fake_bus_commands(struct bus *b);
-size_t fake_bus_n_reads(const struct bus *b); /* questions without an answer */
+size_t fake_bus_n_reads(const struct bus *b);              /* questions without an answer */
 const struct bus_read *fake_bus_read(const struct bus *b); /* the oldest of them */
 void fake_bus_look(struct bus *b);   /* Redis looks now at the oldest not yet looked at */
 void fake_bus_answer(struct bus *b); /* the oldest is answered (and looked at now, if not yet) */

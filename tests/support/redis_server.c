@@ -83,7 +83,7 @@ static void run_server(const struct redis_server *s, const char *const *args)
         dup2(null, 2) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
         _exit(126);
     }
-    (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+    (void)execvp(argv[0], (char *const *)argv);
     _exit(127);
 }
 

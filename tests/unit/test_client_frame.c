@@ -98,7 +98,8 @@ static void ids_are_echoed_as_they_were_written(void **state)
          .id = "\"a\\\"\\u00e9\\/\""},
         {"{\"id\" : 7 , \"type\":\"auth\",\"token\":\"T\"}", CLIENT_AUTH, .id = "7", .token = "T"},
         {"{\"type\":\"ping\",\"id\":" DIGITS_60 "1234}", CLIENT_PING, .id = DIGITS_60 "1234"},
-        {"{\"type\":\"ping\",\"id\":\"" X56 "123456\"}", CLIENT_PING, .id = "\"" X56 "123456\""},
+        {"{\"type\":\"ping\",\"id\":\"" X56 "12345678\"}", CLIENT_PING,
+         .id = "\"" X56 "12345678\""},
     };
 
     (void)state;
@@ -109,7 +110,7 @@ static void wrong_ids_are_refused_and_not_echoed(void **state)
 {
     static const struct row rows[] = {
         {"{\"type\":\"ping\",\"id\":" DIGITS_60 "12345}", .command = CLIENT_BAD},
-        {"{\"type\":\"ping\",\"id\":\"" X56 "1234567\"}", .command = CLIENT_BAD},
+        {"{\"type\":\"ping\",\"id\":\"" X56 "123456789\"}", .command = CLIENT_BAD},
         {"{\"type\":\"ping\",\"id\":null}", .command = CLIENT_BAD},
         {"{\"type\":\"ping\",\"id\":true}", .command = CLIENT_BAD},
         {"{\"type\":\"ping\",\"id\":[1]}", .command = CLIENT_BAD},

@@ -12,7 +12,7 @@
 #include "tests/support/fail_alloc.h"
 
 #define ROOM ((size_t)1 << 20)
-#define PUBLIC 3  /* tags as the hub makes them: a view's id and the kind */
+#define PUBLIC 3 /* tags as the hub makes them: a view's id and the kind */
 #define PRIVATE 2
 #define OTHER_VIEW 5
 

@@ -58,6 +58,10 @@ static void outer_user_goes_before_the_ones_in_data(void **state)
          .user = "u"},
         {"{\"type\":\"clarification\",\"user\":\"o\",\"data\":{\"author\":\"w\"}}",
          .topics = "all user/o", .user = "o"},
+        /* An empty name is nobody's, and the next one counts. */
+        {RUN "\"user\":\"\",\"data\":{\"username\":\"u\"}}", .topics = "all user/u", .user = "u"},
+        {RUN "\"data\":{\"username\":\"\",\"contest_alias\":\"a\"}}", .topics = "all contest/a",
+         .contest = "a"},
         /* Of another type, an author is only a member of data. */
         {"{\"type\":\"other\",\"data\":{\"author\":\"no name!\",\"contest_alias\":\"a\"}}",
          .topics = "all contest/a", .contest = "a"},
@@ -202,7 +206,7 @@ static void names_outside_the_grammar_are_refused_by_field(void **state)
         {RUN "\"data\":{\"problem_alias\":\"a/b\"}}",
          "data.problem_alias: not a valid problem alias"},
         {RUN "\"data\":{\"username\":\"a b\"}}", "data.username: not a valid user name"},
-        {RUN "\"data\":{\"username\":\"\"}}", "data.username: not a valid user name"},
+        {RUN "\"data\":{\"username\":\":\"}}", "data.username: not a valid user name"},
         {RUN "\"user\":\"a/b\"," A, "user: not a valid user name"},
         {RUN "\"user\":\"o\",\"data\":{\"username\":\"a/b\"}}",
          "data.username: not a valid user name"},

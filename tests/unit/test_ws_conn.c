@@ -13,7 +13,7 @@
 
 #include "gateway/wheel.h"
 #include "proto/limits.h"
-#include "ws_world.h"
+#include "tests/unit/ws_world.h"
 
 struct fixture {
     struct ws_world *w;
@@ -212,8 +212,8 @@ static void flood_of_pings_ends_at_the_next_heartbeat(void **state)
 {
     struct fixture *f = *state;
     assert_true(f->s->ops->ping(f->s->conn));
-    for (int i = 0; i < 1000; i++) {
-        send_many(f, 0x89); /* 1.2 MB; in this time 0.2 MB are allowed */
+    for (int i = 0; i < 250; i++) {
+        send_many(f, 0x89); /* 300 kB; 131 kB are allowed at once */
     }
     assert_false(f->s->ops->ping(f->s->conn));
     ws_client_await_end(&f->c);
@@ -237,7 +237,9 @@ static void close_of_ours_waits_for_the_answer(void **state)
 {
     struct fixture *f = *state;
     session_close(f->s, CLOSE_DEAUTHENTICATED, "deauthenticated");
-    ws_client_expect_frame(&f->c, 0x88, STR("\x0f\xa1" "deauthenticated"));
+    ws_client_expect_frame(&f->c, 0x88,
+                           STR("\x0f\xa1"
+                               "deauthenticated"));
     assert_false(f->s->ops->write(f->s->conn, (const uint8_t *)"\x81\x01x", 3));
     assert_int_equal(0, f->s->closed);
     ws_client_send_frame(&f->c, 0x88, STR("\x0f\xa1"));
@@ -284,10 +286,33 @@ static void close_at_once_sends_its_frame_and_ends_the_socket(void **state)
 static void close_of_the_client_is_answered(void **state)
 {
     struct fixture *f = *state;
-    ws_client_send_frame(&f->c, 0x88, STR("\x03\xe8" "bye"));
+    ws_client_send_frame(&f->c, 0x88,
+                         STR("\x03\xe8"
+                             "bye"));
     ws_client_expect_close(&f->c, 1000);
     ws_client_await_end(&f->c);
     assert_int_equal(1, f->s->closed);
+}
+
+/* lws ends it by itself, and waits for an answer. */
+static void frame_against_the_protocol_ends_with_1002(void **state)
+{
+    static const unsigned first_bytes[] = {0xf1, 0x83, 0x09};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < ARRAY_LEN(first_bytes); i++) {
+        struct ws_client c = ws_client_connect(f->w);
+        ws_client_upgrade(&c, "/", "");
+        struct session *s = ws_world_newest(f->w);
+        ws_client_send_frame(&c, first_bytes[i], STR("x"));
+        ws_client_expect_close(&c, 1002);
+        assert_false(s->ops->write(s->conn, (const uint8_t *)"\x81\x01x", 3));
+        for (int tick = 0; tick < 3; tick++) {
+            wheel_tick(f->w->wheel);
+        }
+        ws_client_await_end(&c);
+        ws_world_await(f->w, &s->closed, 1);
+        ws_client_release(&c);
+    }
 }
 
 static void client_that_vanishes_ends_the_session(void **state)
@@ -431,6 +456,7 @@ int main(void)
         T(messages_after_our_close_are_passed_over),
         T(close_at_once_sends_its_frame_and_ends_the_socket),
         T(close_of_the_client_is_answered),
+        T(frame_against_the_protocol_ends_with_1002),
         T(client_that_vanishes_ends_the_session),
         T(blocked_writes_arrive_whole_with_a_pong_behind_them),
         T(close_comes_behind_what_is_pending),

@@ -16,7 +16,7 @@
 
 #include "common/settings.h"
 #include "gateway/wheel.h"
-#include "ws_world.h"
+#include "tests/unit/ws_world.h"
 
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define UPGRADE "Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -195,7 +195,7 @@ static void refusals_come_whole_and_say_why(void **state)
         {"GET /nothing HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 404 ", "no such page"},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody", "HTTP/1.1 405 ",
          "Allow: GET, HEAD\r\n"},
-        {"GET / HTTP/1.1\nHost: x\n\n\r\n\r\n", "HTTP/1.1 400 ", "request line"},
+        {"GET / HTTP/1.1\nHost: x\n\n\r\n\r\n", "HTTP/1.1 400 ", "only HTTP/1.1"},
         {"\x16\x03\x01\x02", "HTTP/1.1 400 ", "not HTTP"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -255,8 +255,8 @@ static void pages_tell_status_and_connections(void **state)
                   "\r\n\r\n{\"status\":\"ok\",\"connections\":42}\n");
     expect_answer(w, "GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ", "\"connections\":42}\n");
     /* Connection: upgrade without Upgrade is a plain request. */
-    expect_answer(w, "GET /health HTTP/1.1\r\n" HOST "Connection: upgrade\r\n\r\n",
-                  "HTTP/1.1 200 ", "application/json");
+    expect_answer(w, "GET /health HTTP/1.1\r\n" HOST "Connection: upgrade\r\n\r\n", "HTTP/1.1 200 ",
+                  "application/json");
     struct buf head = ask_bytes(w, "HEAD / HTTP/1.1\r\n" HOST "\r\n", 41);
     assert_string_equal("\r\n\r\n", strstr(head.p, "\r\n\r\n"));
     buf_release(&head);
@@ -381,8 +381,7 @@ static void clients_behind_a_proxy_are_counted_by_their_own_address(void **state
     struct ws_client c[5];
     static const char *const lines[] = {
         "X-Forwarded-For: 203.0.113.9, 198.51.100.1\r\n",
-        "X-Forwarded-For: 198.51.100.1, 127.0.0.7\r\n",
-        "X-Forwarded-For: 198.51.100.2\r\n",
+        "X-Forwarded-For: 198.51.100.1, 127.0.0.7\r\n", "X-Forwarded-For: 198.51.100.2\r\n",
         "", /* the proxy does not say: not counted */
     };
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {

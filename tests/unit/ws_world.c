@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ws_world.h"
+#include "tests/unit/ws_world.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -224,6 +224,11 @@ struct ws_client ws_client_connect(struct ws_world *w)
     assert_int_equal(0, setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
     assert_int_equal(0, connect(c.fd, (const struct sockaddr *)&a, sizeof(a)));
     return c;
+}
+
+void ws_client_set_nonblocking(struct ws_client *c)
+{
+    assert_int_equal(0, evutil_make_socket_nonblocking(c->fd));
 }
 
 void ws_client_release(struct ws_client *c)

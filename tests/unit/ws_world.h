@@ -65,6 +65,7 @@ struct ws_client {
     bool was_reset;
 };
 struct ws_client ws_client_connect(struct ws_world *w);
+void ws_client_set_nonblocking(struct ws_client *c); /* as TLS needs it */
 void ws_client_release(struct ws_client *c);
 void ws_client_send(struct ws_client *c, const void *bytes, size_t n);
 void ws_client_send_text(struct ws_client *c, const char *text);

@@ -20,11 +20,16 @@ uint64_t clock_mono_ms(void)
     return clock_mono_us() / 1000;
 }
 
-int64_t clock_wall_ms(void)
+int64_t clock_wall_us(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail for this clock */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t clock_wall_ms(void)
+{
+    return clock_wall_us() / 1000;
 }
 
 void random_bytes(void *out, unsigned long len)

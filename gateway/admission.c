@@ -52,6 +52,11 @@ static bool is_events_path(struct str path)
     return str_eq(path, STR("/")) || str_eq(path, STR("/events/")) || str_eq(path, STR("/events"));
 }
 
+static bool is_room_path(struct str path, const struct admission_facts *f)
+{
+    return f->has_room && str_eq(path, STR("/ws/events"));
+}
+
 static struct verdict check_handshake(const struct request *r)
 {
     if (!str_eq(r->method, STR("GET"))) {
@@ -77,6 +82,20 @@ static struct verdict check_handshake(const struct request *r)
     }
     if (r->ws_protocol.n > 0 && !request_lists(&r->ws_protocol, STR(ADMISSION_SUBPROTOCOL))) {
         return bad_request("the only subprotocol spoken here is " ADMISSION_SUBPROTOCOL);
+    }
+    return nothing_wrong;
+}
+
+/* Which extension is agreed upon; a field that cannot be read fails the handshake. */
+static struct verdict read_extensions(const struct request *r, const struct admission_facts *f,
+                                      struct admission *out)
+{
+    struct ws_deflate offered;
+    if (!ws_extensions_read(&r->ws_extensions, &offered)) {
+        return bad_request("the Sec-WebSocket-Extensions header field is malformed");
+    }
+    if (f->compresses) {
+        out->deflate = offered;
     }
     return nothing_wrong;
 }
@@ -124,28 +143,52 @@ static struct verdict read_filters(const struct request *r, struct buf *out)
                                                                        : bad_request(why);
 }
 
+/* What refuses a WebSocket of any kind. */
+static struct verdict check_upgrade(const struct request *r, const struct admission_facts *f)
+{
+    struct verdict v = check_handshake(r);
+    if (!v.why && !origin_is_allowed(r, f->allowed_origins)) {
+        v = (struct verdict){REFUSAL_ORIGIN, 403, "this origin is not allowed"};
+    }
+    return v;
+}
+
+/* The same and the limits that close a legacy one only later. */
+static struct verdict check_upgrade_and_limits(const struct request *r,
+                                               const struct admission_facts *f)
+{
+    if (f->is_leaving) {
+        return (struct verdict){REFUSAL_LEAVING, 503, "this server is leaving, connect again"};
+    }
+    struct verdict v = check_upgrade(r, f);
+    if (!v.why && f->is_over_address_limit) {
+        v = (struct verdict){REFUSAL_ADDRESS, 429, "too many connections from your address"};
+    }
+    return v;
+}
+
 static struct verdict decide_upgrade(const struct request *r, const struct admission_facts *f,
                                      struct admission *out)
 {
     bool is_legacy = has_filter(r);
-    if (f->is_leaving && !is_legacy) {
-        return (struct verdict){REFUSAL_LEAVING, 503, "this server is leaving, connect again"};
-    }
-    struct verdict v = check_handshake(r);
+    struct verdict v = is_legacy ? check_upgrade(r, f) : check_upgrade_and_limits(r, f);
     if (v.why) {
         return v;
-    }
-    if (!origin_is_allowed(r, f->allowed_origins)) {
-        return (struct verdict){REFUSAL_ORIGIN, 403, "this origin is not allowed"};
-    }
-    if (f->is_over_address_limit && !is_legacy) {
-        return (struct verdict){REFUSAL_ADDRESS, 429, "too many connections from your address"};
     }
     out->kind = is_legacy ? ADMIT_LEGACY : ADMIT_DOCUMENTED;
     out->is_over_address_limit = f->is_over_address_limit;
     out->wants_subprotocol = r->ws_protocol.n > 0;
     out->credential = credentials_find(r, true);
     return is_legacy ? read_filters(r, &out->filters) : nothing_wrong;
+}
+
+/* The same for all of its clients: nobody is asked who they are. */
+static struct verdict decide_room(const struct request *r, const struct admission_facts *f,
+                                  struct admission *out)
+{
+    out->kind = ADMIT_ROOM;
+    out->wants_subprotocol = r->ws_protocol.n > 0;
+    return check_upgrade_and_limits(r, f);
 }
 
 static struct verdict decide_plain(const struct request *r, const struct admission_facts *f,
@@ -166,8 +209,15 @@ static struct verdict decide_plain(const struct request *r, const struct admissi
         out->credential = credentials_find(r, origin_is_allowed(r, f->allowed_origins));
         return nothing_wrong;
     }
+    if (str_eq(r->method, STR("OPTIONS")) && is_events_path(r->path)) {
+        out->kind = ADMIT_PREFLIGHT;
+        return nothing_wrong;
+    }
     if (is_events_path(r->path) && !str_eq(r->path, STR("/"))) {
         return bad_request("only WebSocket and Server-Sent Events are served here");
+    }
+    if (is_room_path(r->path, f)) {
+        return (struct verdict){REFUSAL_BAD_REQUEST, 426, "only WebSocket is served here"};
     }
     out->kind = ADMIT_PAGE;
     return nothing_wrong;
@@ -182,13 +232,22 @@ void admission_decide(const struct request *r, const struct admission_facts *f,
     struct verdict v;
     if (is_upgrade && is_events_path(r->path)) {
         v = decide_upgrade(r, f, out);
+    } else if (is_upgrade && is_room_path(r->path, f)) {
+        v = decide_room(r, f, out);
     } else if (is_upgrade) {
         v = (struct verdict){REFUSAL_BAD_REQUEST, 404, "there is no WebSocket here"};
     } else {
         v = decide_plain(r, f, out);
     }
+    if (is_upgrade && !v.why) {
+        v = read_extensions(r, f, out);
+    }
     if (v.why) {
         admission_release(out);
         admission_refuse(out, v.refusal, v.status, v.why);
+    }
+    if (!is_upgrade && r->origin.p && is_events_path(r->path) &&
+        origin_is_allowed(r, f->allowed_origins)) {
+        out->cors_origin = r->origin;
     }
 }

@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/str.h"
+#include "gateway/ws_extensions.h"
 
 struct request;
 struct string_list;
@@ -17,7 +18,9 @@ struct string_list;
 enum admission_kind {
     ADMIT_DOCUMENTED, /* upgrade; documented protocol */
     ADMIT_LEGACY,     /* upgrade; legacy protocol with filters */
-    ADMIT_SSE,        /* Server-Sent Events, of either protocol */
+    ADMIT_ROOM,       /* upgrade; the room */
+    ADMIT_SSE,        /* Server-Sent Events, of either protocol: sse_request.c reads more */
+    ADMIT_PREFLIGHT,  /* OPTIONS: a browser asks what its page may send */
     ADMIT_PAGE,       /* a plain request: http_pages.c knows which there are */
     ADMIT_REFUSE
 };
@@ -37,7 +40,9 @@ enum refusal {
 struct admission_facts {
     const struct string_list *allowed_origins;
     bool is_leaving;
+    bool compresses; /* Compression */
     bool is_over_address_limit;
+    bool has_room;
 };
 
 struct admission {
@@ -49,8 +54,12 @@ struct admission {
     /* The others */
     struct str credential;      /* a token in the request, or STR_NONE */
     bool wants_subprotocol;     /* ours was offered and is to be echoed */
+    struct ws_deflate deflate;  /* whether messages may be compressed */
     bool is_over_address_limit; /* legacy: close it after the upgrade */
     struct buf filters;         /* legacy: their canonical text; owned */
+    /* Of a plain request for events, refused or not: the page's origin, to be told that it may read
+     * the answer; empty when it may not, or is no other's. */
+    struct str cors_origin;
 };
 
 /* *out is valid until admission_release(), and as long as the request's bytes. */
@@ -59,5 +68,10 @@ void admission_decide(const struct request *r, const struct admission_facts *f,
 /* A refusal that is known without a request. */
 void admission_refuse(struct admission *out, enum refusal refusal, int status, const char *why);
 void admission_release(struct admission *a);
+/* Does it become a WebSocket? */
+static inline bool admission_is_upgrade(const struct admission *a)
+{
+    return a->kind == ADMIT_DOCUMENTED || a->kind == ADMIT_LEGACY || a->kind == ADMIT_ROOM;
+}
 /* The name of the subprotocol that we speak. */
 #define ADMISSION_SUBPROTOCOL "com.omegaup.events"

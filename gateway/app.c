@@ -15,12 +15,14 @@
 #include "gateway/auth.h"
 #include "gateway/bus.h"
 #include "gateway/control.h"
+#include "gateway/deflate.h"
 #include "gateway/drain.h"
 #include "gateway/feed.h"
 #include "gateway/flusher.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/hub.h"
+#include "gateway/room.h"
 #include "gateway/session_hub.h"
 #include "gateway/users.h"
 #include "gateway/wheel.h"
@@ -46,22 +48,22 @@ struct app {
 
 /* ---- what the bus tells ---- */
 
-static void on_up(void *arg)
+static void on_up(unsigned server, void *arg)
 {
     struct app *a = arg;
-    feeds_on_up(a->gw.feeds);
+    feeds_on_up(a->gw.feeds, server);
     control_on_up(a->control);
 }
 
-static void on_down(void *arg)
+static void on_down(unsigned server, void *arg)
 {
-    feeds_on_down(((struct app *)arg)->gw.feeds);
+    feeds_on_down(((struct app *)arg)->gw.feeds, server);
 }
 
-static void on_reader_up(void *arg)
+static void on_reader_up(unsigned server, void *arg)
 {
     struct app *a = arg;
-    feeds_on_reader_up(a->gw.feeds);
+    feeds_on_reader_up(a->gw.feeds, server);
     control_on_up(a->control);
 }
 
@@ -82,8 +84,10 @@ static void on_control(struct str bytes, void *arg)
 
 static void on_room(struct str bytes, void *arg)
 {
-    (void)bytes;
-    (void)arg;
+    struct app *a = arg;
+    if (a->gw.room) {
+        room_on_message(a->gw.room, bytes);
+    }
 }
 
 static const struct bus_handler bus_handler = {
@@ -236,8 +240,15 @@ static bool create_core(struct app *a)
     gw->wheel = wheel_create(gw->loop);
     gw->users = users_create();
     gw->flusher = flusher_create(gw->loop, session_flush_node, &a->metrics.publish_to_write);
-    if (!gw->wheel || !gw->users || !gw->flusher) {
+    gw->room = a->settings->room.enabled ? room_create(gw) : NULL;
+    if (!gw->wheel || !gw->users || !gw->flusher || (a->settings->room.enabled && !gw->room)) {
         return false;
+    }
+    if (a->settings->broadcaster.compression) {
+        gw->deflater = deflater_create(&a->metrics);
+        if (!gw->deflater) {
+            return false;
+        }
     }
     flusher_set_delay(gw->flusher, (uint32_t)a->settings->broadcaster.write_delay_ms);
     loop_measure_lag(gw->loop, &a->metrics.loop_lag);
@@ -369,6 +380,7 @@ struct app *app_free(struct app *a)
     drain_free(a->drain);
     control_free(a->control);
     bus_free(a->gw.bus);
+    room_free(a->gw.room);
     feeds_free(a->gw.feeds);
     hub_free(a->gw.hub);
     flusher_free(a->gw.flusher);

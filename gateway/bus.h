@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* bus: a gateway's two connections to Redis.
+/* bus: a gateway's connections to Redis, two to each server of the configuration.
  *
  * The *subscriber* does nothing but SUBSCRIBE, UNSUBSCRIBE and PING, since one error reply or a
  * large answer on it would cost every subscription. The *reader* runs topic.lua, publishes the
@@ -25,9 +25,11 @@ struct gw_metrics;
 struct settings;
 
 struct bus_handler {
-    void (*on_up)(void *arg);        /* the subscriber is there: subscribe what is wanted */
-    void (*on_down)(void *arg);      /* the subscriber is gone, with every subscription */
-    void (*on_reader_up)(void *arg); /* questions can be asked (again) */
+    /* A server's subscriber is there: subscribe what is wanted of it. */
+    void (*on_up)(unsigned server, void *arg);
+    /* It is gone, with every subscription. */
+    void (*on_down)(unsigned server, void *arg);
+    void (*on_reader_up)(unsigned server, void *arg); /* it can be asked (again) */
     void (*on_subscribed)(struct str topic, void *arg);
     void (*on_message)(struct str topic, struct str bytes, void *arg);
     void (*on_control)(struct str bytes, void *arg);
@@ -47,8 +49,12 @@ struct bus *bus_free(struct bus *b); /* accepts NULL; pending reads end with NUL
 DEFINE_AUTO(bus)
 void bus_start(struct bus *b);
 
-bool bus_is_up(const struct bus *b);  /* both links ready */
-bool bus_was_up(const struct bus *b); /* both were ready at least once */
+/* Where a topic lives (common/server_list.h); `all` of server 2 is the topic `all/2` here. */
+unsigned bus_server_of(const struct bus *b, struct str topic);
+unsigned bus_servers(const struct bus *b); /* how many there are */
+
+bool bus_is_up(const struct bus *b);  /* both links of every server ready, its list ours */
+bool bus_was_up(const struct bus *b); /* that was so at least once */
 /* Milliseconds since both links were ready the last time; 0 while they are. */
 uint64_t bus_down_ms(const struct bus *b);
 
@@ -77,7 +83,7 @@ struct bus_read {
 /* False: the reader is away (on_reader_up() will come). */
 MUST_CHECK bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, void *arg);
 
-/* Any command on the reader, its first argument after the name prefixed with `P:`. */
+/* Any command on the first server's reader, its first argument after the name prefixed with `P:`. */
 typedef void (*bus_reply_fn)(const struct redisReply *r, void *arg);
 MUST_CHECK bool bus_command(struct bus *b, bus_reply_fn fn, void *arg, int argc,
                             const struct str *argv);

@@ -79,13 +79,11 @@ static void run_subscribe(struct session *s, const struct client_frame *f)
         session_send_error(s, f->id, ERROR_TOO_MANY_SUBSCRIPTIONS, f->channel, NULL);
         return;
     }
-    ss = session_sub_create(s, f->channel);
+    ss = session_sub_create_channel(s, f->channel, &channel);
     if (!ss) {
         session_send_error(s, f->id, ERROR_UNAVAILABLE, f->channel, NULL);
         return;
     }
-    ss->kind = (enum view_kind)channel.kind;
-    ss->name = (struct str){ss->text + (channel.name.p - f->channel.p), channel.name.n};
     ss->command_id = copy_id(f->id);
     set_asked(ss, f);
     session_authorise(s, ss);

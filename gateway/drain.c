@@ -24,22 +24,22 @@ struct drain {
     struct timer step;
     uint64_t started_ms, all_closed_ms; /* 0: not yet */
     uint64_t drain_ms;
-    size_t legacy_at_start;
+    size_t silent_at_start;
     size_t lot;
 };
 
-static size_t count_sessions(struct gw *gw, bool legacy_only)
+static size_t count_sessions(struct gw *gw, bool silent_only)
 {
     size_t n = 0;
     LIST_FOR_EACH (it, next, &gw->sessions) {
         struct session *s = session_of_node(it);
-        n += !session_is_closing(s) && (!legacy_only || session_is_legacy(s));
+        n += !session_is_closing(s) && (!silent_only || !session_takes_reconnect(s));
     }
     return n;
 }
 
 /* Closes up to `most` of the sessions that are still open. */
-static size_t close_some(struct drain *d, size_t most, bool legacy_only)
+static size_t close_some(struct drain *d, size_t most, bool silent_only)
 {
     size_t n = 0;
     LIST_FOR_EACH (it, next, &d->gw->sessions) {
@@ -47,7 +47,7 @@ static size_t close_some(struct drain *d, size_t most, bool legacy_only)
         if (n == most) {
             break;
         }
-        if (!session_is_closing(s) && (!legacy_only || session_is_legacy(s))) {
+        if (!session_is_closing(s) && (!silent_only || !session_takes_reconnect(s))) {
             d->gw->metrics->closed_leaving++;
             session_close(s, CLOSE_LEAVING, "leaving");
             n++;
@@ -63,7 +63,7 @@ static void ask_everybody(struct drain *d)
     hub_send_positions(d->gw->hub);
     LIST_FOR_EACH (it, next, &d->gw->sessions) {
         struct session *s = session_of_node(it);
-        if (!session_is_closing(s) && !session_is_legacy(s)) {
+        if (!session_is_closing(s) && session_takes_reconnect(s)) {
             session_ask_to_leave(s, (unsigned)(random_u64() % (spread + 1)), (unsigned)d->drain_ms);
         }
     }
@@ -77,7 +77,8 @@ static void finish_if_done(struct drain *d, uint64_t now)
     if (d->all_closed_ms == 0) {
         d->all_closed_ms = now;
     }
-    if (list_empty(&d->gw->sessions) || now - d->all_closed_ms > GOODBYE_MS) {
+    bool is_done = list_empty(&d->gw->sessions) && d->gw->resumes_pending == 0;
+    if (is_done || now - d->all_closed_ms > GOODBYE_MS) {
         timer_stop(&d->step);
         d->on_done(d->arg);
     }
@@ -95,9 +96,9 @@ static void on_step(void *arg)
         }
         (void)close_some(d, d->drain_ms == 0 ? SIZE_MAX : d->lot, false);
     } else {
-        size_t due = (size_t)((uint64_t)d->legacy_at_start * elapsed / d->drain_ms);
+        size_t due = (size_t)((uint64_t)d->silent_at_start * elapsed / d->drain_ms);
         size_t left = count_sessions(d->gw, true);
-        size_t gone = d->legacy_at_start - MIN(left, d->legacy_at_start); /* by themselves, too */
+        size_t gone = d->silent_at_start - MIN(left, d->silent_at_start); /* by themselves, too */
         if (due > gone) {
             (void)close_some(d, due - gone, true);
         }
@@ -139,7 +140,7 @@ void drain_start(struct drain *d)
     d->started_ms = clock_mono_ms();
     d->drain_ms = (uint64_t)d->gw->settings->broadcaster.drain_ms;
     d->gw->is_leaving = true;
-    d->legacy_at_start = count_sessions(d->gw, true);
+    d->silent_at_start = count_sessions(d->gw, true);
     log_info("leaving", LF_U64("sessions", count_sessions(d->gw, false)),
              LF_U64("drain_ms", d->drain_ms));
     if (d->drain_ms > 0) {

@@ -59,6 +59,7 @@ static void tick_feed(struct feed *f, uint64_t now)
         return;
     }
     feed_retry_backfill(f);
+    feed_retry_scoreboards(f);
     if (f->read_owed && !f->read_pending && f->state == FEED_READING) {
         feed_start_read(f);
         return;
@@ -126,32 +127,37 @@ static void feed_join(struct feed *f)
     bus_subscribe(f->feeds->bus, f->topic);
 }
 
-void feeds_on_up(struct feeds *all)
+void feeds_on_up(struct feeds *all, unsigned server)
 {
-    all->subscriber_up = true;
+    all->subscribers_up |= 1u << server;
     LIST_FOR_EACH (it, next, &all->all) {
         struct feed *f = LIST_ENTRY(it, struct feed, node);
-        if (!f->dead) {
+        if (!f->dead && f->server == server) {
             feed_join(f);
         }
     }
 }
 
-void feeds_on_down(struct feeds *all)
+void feeds_on_down(struct feeds *all, unsigned server)
 {
-    all->subscriber_up = false;
+    all->subscribers_up &= ~(1u << server);
     LIST_FOR_EACH (it, next, &all->all) {
         struct feed *f = LIST_ENTRY(it, struct feed, node);
-        f->state = FEED_AWAY;
-        f->read_stale = f->read_pending;
-        feed_drop_waiting(f);
+        if (f->server == server) {
+            f->state = FEED_AWAY;
+            f->read_stale = f->read_pending;
+            feed_drop_waiting(f);
+        }
     }
 }
 
-void feeds_on_reader_up(struct feeds *all)
+void feeds_on_reader_up(struct feeds *all, unsigned server)
 {
     LIST_FOR_EACH (it, next, &all->all) {
         struct feed *f = LIST_ENTRY(it, struct feed, node);
+        if (f->server != server) {
+            continue;
+        }
         if (!f->dead && f->read_owed && !f->read_pending && f->state == FEED_READING) {
             feed_start_read(f);
         }
@@ -186,6 +192,7 @@ static struct feed *feed_create(struct feeds *all, struct str topic)
     memcpy(f->name, topic.p, topic.n);
     f->topic = (struct str){f->name, topic.n};
     f->feeds = all;
+    f->server = bus_server_of(all->bus, f->topic);
     list_init(&f->waiting);
     if (!strmap_add(&all->by_topic, f->topic, f)) {
         free(f);
@@ -193,7 +200,7 @@ static struct feed *feed_create(struct feeds *all, struct str topic)
     }
     list_push_back(&all->all, &f->node);
     all->metrics->topics = (int64_t)all->by_topic.count;
-    if (all->subscriber_up) {
+    if (all->subscribers_up & 1u << f->server) {
         feed_join(f);
     }
     return f;

@@ -38,8 +38,13 @@ struct settings;
 struct feed_handler {
     void (*on_live)(void *owner); /* the position is known and current (again) */
     void (*on_event)(void *owner, const struct published *p); /* the next one, offset = last + 1 */
+    /* The next one is a scoreboard of which only a marker is left: a newer one follows. */
+    void (*on_replaced)(void *owner, const struct published *marker);
     void (*on_reset)(void *owner);    /* events may be missing: the position jumped */
     void (*on_backfill)(void *owner); /* feed_reach() may have a better answer now */
+    /* What feed_ask_scoreboards() found: up to one of each kind, the newer one last; they lie at or
+     * before the position. */
+    void (*on_scoreboards)(void *owner, const struct published *found, size_t n);
 };
 
 struct feeds_options {
@@ -53,9 +58,9 @@ struct feeds *feeds_free(struct feeds *f); /* accepts NULL */
 DEFINE_AUTO(feeds)
 
 /* From the bus. */
-void feeds_on_up(struct feeds *f);
-void feeds_on_down(struct feeds *f);
-void feeds_on_reader_up(struct feeds *f);
+void feeds_on_up(struct feeds *f, unsigned server);
+void feeds_on_down(struct feeds *f, unsigned server);
+void feeds_on_reader_up(struct feeds *f, unsigned server);
 void feeds_on_subscribed(struct feeds *f, struct str topic);
 void feeds_on_message(struct feeds *f, struct str topic, struct str bytes);
 
@@ -75,6 +80,9 @@ enum feed_reach {
 enum feed_reach feed_reach(struct feed *feed, uint64_t after);
 /* The event with this offset, while the ring holds it. */
 const struct ring_entry *feed_entry(const struct feed *feed, uint64_t offset);
+
+/* Reads the topic's newest scoreboards, once for everybody who asks meanwhile. */
+void feed_ask_scoreboards(struct feed *feed);
 
 /* For /debug/topics: one JSON object per feed, joined by commas. */
 void feeds_debug(const struct feeds *f, struct buf *out);

@@ -271,3 +271,58 @@ void feed_start_backfill(struct feed *f, uint64_t after)
     f->backfill_pending = send_backfill(f);
     f->backfill_owed = !f->backfill_pending;
 }
+
+/* ---- the newest scoreboards by themselves ---- */
+
+/* Those that lie at or before the position, the newer one last. One of another epoch belongs to a
+ * reset that is still to come, and a newer one comes live. */
+static size_t find_states(const struct feed *f, const struct bus_page *page,
+                          struct published found[static 2])
+{
+    size_t n = 0;
+    for (int kind = 0; kind < 2; kind++) {
+        struct published *p = &found[n];
+        n += page->state[kind].n > 0 && published_decode(page->state[kind], p) == EVENT_OK &&
+             position_same_epoch(&p->position, &f->position) &&
+             p->position.offset <= f->position.offset;
+    }
+    if (n == 2 && found[1].position.offset < found[0].position.offset) {
+        struct published newer = found[0];
+        found[0] = found[1];
+        found[1] = newer;
+    }
+    return n;
+}
+
+static void on_states(const struct bus_page *page, void *arg)
+{
+    struct feed *f = arg;
+    f->scoreboards_pending = false;
+    if (!feed_answered(f)) {
+        return;
+    }
+    f->scoreboards_owed = !page;
+    if (page && f->owner) {
+        struct published found[2];
+        size_t n = find_states(f, page, found);
+        f->feeds->handler->on_scoreboards(f->owner, found, n);
+    }
+}
+
+void feed_ask_scoreboards(struct feed *f)
+{
+    if (f->scoreboards_pending) {
+        return;
+    }
+    struct bus_read q = {.topic = f->topic, .states = true};
+    f->scoreboards_pending = bus_read_topic(f->feeds->bus, &q, on_states, f);
+    f->scoreboards_owed = !f->scoreboards_pending;
+    f->reads += f->scoreboards_pending;
+}
+
+void feed_retry_scoreboards(struct feed *f)
+{
+    if (f->scoreboards_owed && f->owner) {
+        feed_ask_scoreboards(f);
+    }
+}

@@ -21,8 +21,10 @@ struct feed {
     struct list node;    /* in feeds->all */
     void *owner;         /* borrowed; NULL while it lingers */
     struct str topic;    /* points at name */
+    unsigned server;     /* of the bus: where the topic lives */
     enum feed_state state;
     struct position position; /* last contiguous */
+    struct position left;     /* where the history before this one was left: it may come back */
     bool read_pending;        /* an answer of the reader is awaited (or was lost: see read_owed) */
     bool read_stale;          /* that answer may be older than the subscription: ask again */
     bool read_owed;           /* the reader was away, or failed: ask again */
@@ -39,6 +41,8 @@ struct feed {
     char backfill_epoch[EPOCH_LEN + 1]; /* of what is in `older` */
     uint64_t backfill_after;            /* entries after this one are wanted */
     uint64_t log_floor;                 /* nothing at or before it is in the log any more */
+    bool scoreboards_pending;           /* asked for */
+    bool scoreboards_owed;              /* the reader was away, or failed: ask again */
     uint64_t quiet_since_ms;            /* last event or position check */
     uint64_t idle_since_ms;             /* when the owner left */
     unsigned reads;       /* answers still owed to this feed: it is freed after the last */
@@ -57,7 +61,7 @@ struct feeds {
     struct timer tick;
     size_t ring_max_events, ring_max_bytes; /* of one feed */
     size_t ring_bytes;                      /* of all feeds */
-    bool subscriber_up;
+    uint32_t subscribers_up;                /* bit (1 << server) */
 };
 
 /* feed_sync.c */
@@ -70,6 +74,7 @@ void feed_check_position(struct feed *f);
 /* feed_backfill.c */
 void feed_start_backfill(struct feed *f, uint64_t after);
 void feed_retry_backfill(struct feed *f); /* when one is owed */
+void feed_retry_scoreboards(struct feed *f);
 void feed_ring_append(struct feed *f, const struct published *p, struct msg *m);
 void feed_ring_clear(struct feed *f);
 void feed_ring_bound(struct feed *f); /* gives up the oldest over the bounds */

@@ -71,9 +71,10 @@ static void accept_event(struct feed *f, const struct published *p, struct msg *
     f->last_event_s = p->event.timestamp_s;
     f->disagreements = 0;
     feed_ring_append(f, p, m);
-    /* A marker without its text stands for a scoreboard that a newer one replaces. */
     if (f->owner && !p->event.is_marker) {
         f->feeds->handler->on_event(f->owner, p);
+    } else if (f->owner && p->event.type == EVENT_SCOREBOARD_UPDATE) {
+        f->feeds->handler->on_replaced(f->owner, p);
     }
 }
 
@@ -81,6 +82,9 @@ static void reset_to(struct feed *f, struct str epoch, uint64_t offset)
 {
     log_info("topic reset", LF_S("topic", f->topic), LF_STR("from_epoch", f->position.epoch),
              LF_U64("from", f->position.offset), LF_S("epoch", epoch), LF_U64("to", offset));
+    if (!str_eq(epoch, str_of(f->position.epoch))) {
+        f->left = f->position;
+    }
     memcpy(f->position.epoch, epoch.p, EPOCH_LEN);
     f->position.epoch[EPOCH_LEN] = '\0';
     f->position.offset = offset;
@@ -208,14 +212,26 @@ static bool has_marker(const struct bus_page *page)
     return false;
 }
 
-/* To the new history, or past what could not be kept. A young history is shown from its beginning:
- * its events were published while nobody could hear them. */
+/* Where to begin in the history that the page is of. One that was left and is back (the link was at
+ * a wrong server meanwhile) goes on where it was left, so that nothing comes twice. A young one is
+ * shown from its beginning: its events were published while nobody could hear them. */
+static uint64_t landing(const struct feed *f, const struct bus_page *page)
+{
+    if (f->skip_ahead || str_eq(page->epoch, str_of(f->position.epoch))) {
+        return page->last;
+    }
+    if (str_eq(page->epoch, str_of(f->left.epoch)) && f->left.offset <= page->last) {
+        return f->left.offset;
+    }
+    return page->last <= LIMIT_LOG_PAGE_ENTRIES ? 0 : page->last;
+}
+
+/* To the new history, or past what could not be kept. */
 static void jump(struct feed *f, const struct bus_page *page)
 {
-    bool from_start = !f->skip_ahead && page->last <= LIMIT_LOG_PAGE_ENTRIES &&
-                      !str_eq(page->epoch, str_of(f->position.epoch));
+    uint64_t to = landing(f, page);
     f->skip_ahead = false;
-    reset_to(f, page->epoch, from_start ? 0 : page->last);
+    reset_to(f, page->epoch, to);
     if (f->position.offset < page->last) {
         feed_start_read(f);
     } else {

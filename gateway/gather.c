@@ -51,3 +51,9 @@ struct str gather_bytes(struct gather *g, struct msg *const *msgs, size_t n)
     }
     return (struct str){(const char *)g->bytes, g->len};
 }
+
+uint8_t *gather_room(struct gather *g)
+{
+    forget(g);
+    return g->bytes;
+}

@@ -21,3 +21,6 @@ DEFINE_AUTO(gather)
 /* The bytes of n messages (at most GATHER_MAX_MSGS, together at most GATHER_MAX_BYTES) in one run,
  * valid until the next call. */
 struct str gather_bytes(struct gather *g, struct msg *const *msgs, size_t n);
+/* Its memory (GATHER_MAX_BYTES), for messages that differ from receiver to receiver; until the next
+ * call. */
+uint8_t *gather_room(struct gather *g);

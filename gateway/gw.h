@@ -10,6 +10,7 @@
 
 struct auth;
 struct bus;
+struct deflater;
 struct feeds;
 struct flusher;
 struct gw_metrics;
@@ -24,15 +25,17 @@ struct gw {
     struct loop *loop;
     const struct settings *settings; /* swapped by SIGHUP: never keep a pointer into it */
     struct gw_metrics *metrics;
-    struct wheel *wheel;     /* per-second deadlines of sessions */
-    struct users *users;     /* who is connected here */
-    struct auth *auth;       /* who may see what */
-    struct bus *bus;         /* the connections to Redis */
-    struct feeds *feeds;     /* ordered events of each topic */
-    struct hub *hub;         /* topic -> views -> subscriptions */
-    struct flusher *flusher; /* sessions with something to write at the end of this turn */
-    struct room *room;       /* NULL unless Room.Enabled */
-    struct list sessions;    /* every session there is */
+    struct wheel *wheel;       /* per-second deadlines of sessions */
+    struct users *users;       /* who is connected here */
+    struct auth *auth;         /* who may see what */
+    struct bus *bus;           /* the connections to Redis */
+    struct feeds *feeds;       /* ordered events of each topic */
+    struct hub *hub;           /* topic -> views -> subscriptions */
+    struct flusher *flusher;   /* sessions with something to write at the end of this turn */
+    struct deflater *deflater; /* compresses for all; NULL: nobody negotiates it */
+    struct room *room;         /* NULL unless Room.Enabled */
+    struct list sessions;      /* every session there is */
     uint64_t last_session_id;
-    bool is_leaving; /* drain has begun: no new sessions */
+    size_t resumes_pending; /* records of legacy sessions on their way to Redis */
+    bool is_leaving;        /* drain has begun: no new sessions */
 };

@@ -17,6 +17,7 @@
       "transport=\"websocket\",kind=\"documented\"", "Open connections by transport and protocol") \
     X(GAUGE, conns_websocket_legacy, "broadcaster_connections",                                    \
       "transport=\"websocket\",kind=\"legacy\"", "")                                               \
+    X(GAUGE, conns_room, "broadcaster_connections", "transport=\"websocket\",kind=\"room\"", "")   \
     X(GAUGE, conns_sse, "broadcaster_connections", "transport=\"sse\",kind=\"documented\"", "")    \
     X(GAUGE, conns_sse_legacy, "broadcaster_connections", "transport=\"sse\",kind=\"legacy\"", "") \
     X(COUNTER, accepted, "broadcaster_accepted_total", "", "TCP connections taken")                \
@@ -41,12 +42,20 @@
     X(COUNTER, closed_overload, "broadcaster_closes_total", "reason=\"overload\"", "")             \
     X(COUNTER, closed_refused, "broadcaster_closes_total", "reason=\"refused\"", "")               \
     X(COUNTER, commands, "broadcaster_commands_total", "", "Client commands taken")                \
+    X(COUNTER, room_messages, "broadcaster_room_messages_total", "", "Messages to the room taken") \
     X(COUNTER, errors_sent, "broadcaster_errors_sent_total", "", "Error answers to clients")       \
     X(COUNTER, rate_limited, "broadcaster_rate_limited_total", "", "Commands over the limit")      \
     X(COUNTER, conflated, "broadcaster_conflated_total", "",                                       \
       "Scoreboards replaced by newer ones in a queue")                                             \
     X(GAUGE, queue_bytes, "broadcaster_queue_bytes", "", "Bytes waiting in clients' queues")       \
     X(COUNTER, bytes_sent, "broadcaster_bytes_sent_total", "", "Bytes handed to transports")       \
+    X(COUNTER, handshakes_deflate, "broadcaster_handshakes_deflate_total", "",                     \
+      "WebSockets that negotiated compression")                                                    \
+    X(COUNTER, deflated, "broadcaster_deflated_total", "",                                         \
+      "Messages compressed, each once for all receivers")                                          \
+    X(COUNTER, deflated_from, "broadcaster_deflated_bytes_total", "form=\"plain\"",                \
+      "Bytes of these messages before and after, not times their receivers")                       \
+    X(COUNTER, deflated_to, "broadcaster_deflated_bytes_total", "form=\"compressed\"", "")         \
     X(COUNTER, writes, "broadcaster_writes_total", "", "Writes to transports")                     \
     X(COUNTER, events_received, "broadcaster_events_received_total", "", "Events from Redis")      \
     X(COUNTER, events_malformed, "broadcaster_events_malformed_total", "",                         \
@@ -57,6 +66,8 @@
     X(COUNTER, events_repaired, "broadcaster_events_repaired_total", "",                           \
       "Events delivered late, from the log")                                                       \
     X(COUNTER, resets, "broadcaster_resets_total", "", "reset messages sent")                      \
+    X(COUNTER, legacy_kept, "broadcaster_legacy_kept_total", "",                                   \
+      "Legacy sessions whose positions were kept at their end")                                    \
     X(COUNTER, resumed, "broadcaster_resumes_total", "result=\"recovered\"",                       \
       "Subscriptions with a position")                                                             \
     X(COUNTER, not_resumed, "broadcaster_resumes_total", "result=\"not_recovered\"", "")           \

@@ -13,6 +13,7 @@
 #include "gateway/gw_metrics.h"
 #include "gateway/http_pages.h"
 #include "gateway/request.h"
+#include "gateway/sse_conn.h"
 #include "gateway/wheel.h"
 #include "gateway/ws_conn.h"
 #include "proto/limits.h"
@@ -154,6 +155,9 @@ static void write_handshake(const struct request *r, const struct admission *a, 
     if (a->wants_subprotocol) {
         buf_add(out, STR("\r\nSec-WebSocket-Protocol: " ADMISSION_SUBPROTOCOL));
     }
+    if (a->deflate.is_agreed) {
+        buf_add(out, STR("\r\nSec-WebSocket-Extensions: " WS_DEFLATE_NAME));
+    }
     buf_add(out, STR("\r\n\r\n"));
     buf_add(out, behind);
 }
@@ -177,10 +181,25 @@ static void become_websocket(struct http_conn *c, const struct request *r,
         refuse(c, REFUSAL_BAD_REQUEST, 503, "out of memory");
         return;
     }
+    ws_conn_deflate(ws)->mentions = 1; /* in the handshake that lws sees */
     int fd = c->fd;
     release(c); /* before lws registers the same descriptor with the loop */
     ws_server_adopt(s, fd, ws, buf_str(&handshake));
     buf_release(&handshake);
+}
+
+/* What follows the head is thrown away, as all that the client sends from here on. */
+static void become_stream(struct http_conn *c, const struct request *r, struct admission *a)
+{
+    struct sse_conn *stream = sse_conn_create(c->server, &c->peer, r, a);
+    if (!stream) {
+        c->more_may_come = true;
+        answer(c, a, r);
+        return;
+    }
+    int fd = c->fd;
+    release(c); /* the peer is the stream's now */
+    sse_conn_start(stream, fd);
 }
 
 static void on_head(struct http_conn *c, struct str head, struct str behind)
@@ -194,8 +213,10 @@ static void on_head(struct http_conn *c, struct str head, struct str behind)
     struct admission a;
     ws_server_look_behind_proxy(c->server, &r, &c->peer);
     ws_server_decide(c->server, &r, &c->peer, &a);
-    if (a.kind == ADMIT_DOCUMENTED || a.kind == ADMIT_LEGACY) {
+    if (admission_is_upgrade(&a)) {
         become_websocket(c, &r, &a, behind);
+    } else if (a.kind == ADMIT_SSE) {
+        become_stream(c, &r, &a);
     } else {
         c->more_may_come = r.has_body || behind.n > 0;
         answer(c, &a, &r);

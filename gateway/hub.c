@@ -319,6 +319,7 @@ struct rendering *view_render(const struct view *v, const struct published *p)
     buf_release(&text);
     if (r) {
         rendering_mark_event(r);
+        rendering_set_position(r, view_label(v), &p->position);
     }
     return r;
 }
@@ -332,6 +333,17 @@ struct fanout {
     bool failed;
 };
 
+/* Scoreboards that this one stands for: passed in a replay, or when a gap was repaired. */
+static uint32_t take_skipped(struct subscription *sub, const struct event *e)
+{
+    uint32_t n = 0;
+    if (e->type == EVENT_SCOREBOARD_UPDATE) {
+        n = sub->replay_skipped[e->is_public];
+        sub->replay_skipped[e->is_public] = 0;
+    }
+    return n;
+}
+
 static void send_to(struct fanout *f, struct subscription *sub)
 {
     const struct hub_handler *handler = f->hub->handler;
@@ -344,7 +356,7 @@ static void send_to(struct fanout *f, struct subscription *sub)
     }
     if (f->r) {
         sub->cursor = f->p->position.offset;
-        handler->deliver(sub->session, f->r, 0);
+        handler->deliver(sub->session, f->r, take_skipped(sub, &f->p->event));
     }
 }
 
@@ -396,6 +408,24 @@ static void on_feed_event(void *owner, const struct published *p)
     }
 }
 
+static void on_feed_replaced(void *owner, const struct published *marker)
+{
+    struct topic *t = owner;
+    bool is_public = marker->event.is_public;
+    LIST_FOR_EACH (it, next, &t->views) {
+        struct view *v = LIST_ENTRY(it, struct view, node);
+        if (!access_carries(v->kind, marker->event.type)) {
+            continue;
+        }
+        for (uint32_t i = 0; i < v->all.n; i++) {
+            v->all.v[i]->replay_skipped[is_public]++;
+        }
+        for (uint32_t i = 0; is_public && i < v->rest.n; i++) {
+            v->rest.v[i]->replay_skipped[is_public]++;
+        }
+    }
+}
+
 static void on_feed_live(void *owner)
 {
     struct topic *t = owner;
@@ -426,8 +456,10 @@ static void on_feed_reset(void *owner)
 const struct feed_handler hub_feed_handler = {
     .on_live = on_feed_live,
     .on_event = on_feed_event,
+    .on_replaced = on_feed_replaced,
     .on_reset = on_feed_reset,
     .on_backfill = on_feed_live,
+    .on_scoreboards = scoreboards_on_found,
 };
 
 void hub_send_positions(struct hub *h)

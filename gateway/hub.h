@@ -51,7 +51,9 @@ struct subscription {
     bool has_asked;   /* a position was given: `asked` */
     bool asked_bad;   /* … but unreadable */
     bool is_held;     /* `asked` is where it was when the topic became live before hub_allow() */
-    uint32_t replay_skipped[2]; /* scoreboards passed in the replay: private, public */
+    bool goes_on;     /* legacy, held: from `cursor` rather than from `asked`, if that can be had */
+    bool wants_scoreboards;     /* legacy: something was lost, the newest ones are asked for */
+    uint32_t replay_skipped[2]; /* scoreboards passed without their text: private, public */
     uint64_t cursor;            /* REPLAYING: last offset sent or passed; LIVE: last offset sent */
     struct position asked;
 };
@@ -63,6 +65,8 @@ struct hub_handler {
      * hub_restart(), perhaps before they return. */
     void (*on_joined)(struct subscription *sub, const struct position *p, enum recovered r);
     void (*deliver)(struct session *s, struct rendering *r, uint32_t skipped);
+    /* The same for what a replay brings: bounded by backlog(), and by nothing else. */
+    void (*replay)(struct session *s, struct rendering *r, uint32_t skipped);
     /* Bytes that the session has still to send: a replay goes on while they are few. */
     size_t (*backlog)(const struct session *s);
     /* Legacy: is this view's topic the first that the session's filters match? */
@@ -92,6 +96,9 @@ struct hub_place {
  * the topic is live. False: out of memory. */
 MUST_CHECK bool hub_join(struct hub *h, struct subscription *sub, const struct hub_place *place);
 void hub_allow(struct hub *h, struct subscription *sub, enum sight sight);
+/* Legacy, right before hub_allow(): begin at p, if that can still be had. Else the topic's newest
+ * scoreboards are sent, and what came since hub_join(). */
+void hub_go_on_from(struct subscription *sub, const struct position *p);
 /* Takes it off; harmless when it is on no view. The caller then frees it. */
 void hub_leave(struct hub *h, struct subscription *sub);
 /* Starts the channel again from sub->asked (has_asked set), or answers its position (not set). */

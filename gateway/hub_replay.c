@@ -53,10 +53,15 @@ static struct rendering *cached_render(struct view *v, const struct published *p
 
 /* ---- reset and position ---- */
 
-static struct rendering *render_text(struct buf *text, struct str type)
+/* A message that says where the channel stands. */
+static struct rendering *render_text(struct buf *text, struct str type, struct str channel,
+                                     const struct position *p)
 {
     struct rendering *r = text->failed ? NULL : rendering_create(buf_str(text), type, 0, 0);
     buf_release(text);
+    if (r) {
+        rendering_set_position(r, channel, p);
+    }
     return r;
 }
 
@@ -64,12 +69,14 @@ void replay_reset(struct hub *h, struct subscription *sub)
 {
     const struct position *p = feed_position(sub->view->topic->feed);
     sub->cursor = p->offset;
+    memset(sub->replay_skipped, 0, sizeof(sub->replay_skipped));
     if (sub->view->kind == VIEW_LEGACY) {
-        return; /* its clients know no reset */
+        scoreboards_ask(sub);
+        return;
     }
     struct buf text = {0};
     server_text_reset(&text, view_label(sub->view), p);
-    struct rendering *r = render_text(&text, STR("reset"));
+    struct rendering *r = render_text(&text, STR("reset"), view_label(sub->view), p);
     if (r) {
         h->metrics->resets++;
         h->handler->deliver(sub->session, r, 0);
@@ -89,7 +96,7 @@ struct rendering *replay_send_position(struct hub *h, const struct sub_array *su
         if (!r) {
             struct buf text = {0};
             server_text_position(&text, label, p);
-            r = render_text(&text, STR("position"));
+            r = render_text(&text, STR("position"), label, p);
         }
         if (r) {
             sub->cursor = p->offset;
@@ -120,7 +127,7 @@ static void replay_event(struct hub *h, struct subscription *sub, const struct r
     }
     struct rendering *r = cached_render(v, &p);
     if (r) {
-        h->handler->deliver(sub->session, r, skipped);
+        h->handler->replay(sub->session, r, skipped);
         rendering_unref(r);
     } else {
         replay_reset(h, sub);
@@ -173,6 +180,9 @@ static void settle(struct hub *h, struct subscription *sub, const struct positio
     h->metrics->resumed += r == RECOVERED_YES;
     h->metrics->not_resumed += r == RECOVERED_NO;
     h->handler->on_joined(sub, p, r);
+    if (sub->view->kind == VIEW_LEGACY && r == RECOVERED_NO) {
+        scoreboards_ask(sub);
+    }
     hub_pump(h, sub);
 }
 
@@ -192,12 +202,35 @@ static void settle_resuming(struct hub *h, struct subscription *sub)
     }
 }
 
+/* A held subscription that goes on from `cursor`: from there on it is held, if the log reaches back
+ * so far. False: not known yet. */
+static bool reach_back(struct subscription *sub, enum recovered *r)
+{
+    if (!sub->goes_on) {
+        return true;
+    }
+    switch (feed_reach(sub->view->topic->feed, sub->cursor)) {
+    case FEED_HAS:
+        sub->asked.offset = sub->cursor;
+        *r = RECOVERED_YES;
+        break;
+    case FEED_LOST: *r = RECOVERED_NO; break;
+    case FEED_ASKED: return false;
+    }
+    sub->goes_on = false;
+    return true;
+}
+
 /* Joined before it was allowed: what came since then belongs to it. */
 static void settle_held(struct hub *h, struct subscription *sub)
 {
     struct feed *feed = sub->view->topic->feed;
     const struct position *from = feed_position(feed);
+    enum recovered r = RECOVERED_UNASKED;
     if (position_same_epoch(&sub->asked, from)) {
+        if (!reach_back(sub, &r)) {
+            return;
+        }
         switch (feed_reach(feed, sub->asked.offset)) {
         case FEED_HAS: from = &sub->asked; break;
         case FEED_LOST: break;
@@ -206,7 +239,21 @@ static void settle_held(struct hub *h, struct subscription *sub)
     }
     sub->is_held = false;
     sub->has_asked = false;
-    settle(h, sub, from, RECOVERED_UNASKED);
+    settle(h, sub, from, r);
+}
+
+void hub_go_on_from(struct subscription *sub, const struct position *p)
+{
+    if (!sub->is_held) {
+        sub->asked = *p;
+        sub->asked_bad = false;
+        sub->has_asked = true;
+    } else if (position_same_epoch(p, &sub->asked) && p->offset <= sub->asked.offset) {
+        sub->cursor = p->offset;
+        sub->goes_on = true;
+    } else {
+        scoreboards_ask(sub);
+    }
 }
 
 /* Looks whether a subscription that is not LIVE can go on. */

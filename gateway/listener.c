@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -170,30 +171,33 @@ static int open_any(const char *bind, uint16_t port)
 
 int listener_create(const struct listener_options *o, struct listener **out_listener)
 {
-    AUTO(listener) *l = calloc(1, sizeof(*l));
-    if (!l) {
-        return -ENOMEM;
-    }
-    l->loop = o->loop;
-    l->fn = o->fn;
-    l->arg = o->arg;
-    l->accepted = o->accepted;
-    l->refused = o->refused;
-    l->fd = open_any(o->bind, o->port);
-    if (l->fd < 0) {
-        return l->fd;
-    }
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
         return -errno;
     }
-    l->descriptors = limit.rlim_cur;
-    l->readable = event_new(loop_base(l->loop), l->fd, EV_READ | EV_PERSIST, on_readable, l);
-    if (!l->readable || !timer_init(&l->pause, l->loop, on_pause_over, l) ||
-        event_add(l->readable, NULL) < 0) {
+    int fd = open_any(o->bind, o->port);
+    if (fd < 0) {
+        return fd;
+    }
+    struct listener *l = calloc(1, sizeof(*l));
+    if (!l) {
+        (void)close(fd);
         return -ENOMEM;
     }
-    *out_listener = TAKE(l);
+    *l = (struct listener){.loop = o->loop,
+                           .fn = o->fn,
+                           .arg = o->arg,
+                           .accepted = o->accepted,
+                           .refused = o->refused,
+                           .fd = fd,
+                           .descriptors = limit.rlim_cur};
+    l->readable = event_new(loop_base(l->loop), fd, EV_READ | EV_PERSIST, on_readable, l);
+    if (!l->readable || !timer_init(&l->pause, l->loop, on_pause_over, l) ||
+        event_add(l->readable, NULL) < 0) {
+        listener_free(l);
+        return -ENOMEM;
+    }
+    *out_listener = l;
     return 0;
 }
 
@@ -229,11 +233,15 @@ struct listener *listener_free(struct listener *l)
 
 uint16_t listener_port(const struct listener *l)
 {
-    struct sockaddr_storage a = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a;
     socklen_t len = sizeof(a);
-    if (l->fd < 0 || getsockname(l->fd, (struct sockaddr *)&a, &len) < 0) {
+    memset(&a, 0, sizeof(a));
+    if (l->fd < 0 || getsockname(l->fd, &a.any, &len) < 0) {
         return 0;
     }
-    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&a)->sin6_port
-                                         : ((struct sockaddr_in *)(void *)&a)->sin_port);
+    return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }

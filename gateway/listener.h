@@ -27,7 +27,6 @@ struct listener_options {
 /* 0 or -errno. */
 MUST_CHECK int listener_create(const struct listener_options *o, struct listener **out_listener);
 struct listener *listener_free(struct listener *l); /* accepts NULL; stops listening */
-DEFINE_AUTO(listener)
 /* Takes what is queued, then closes the socket. */
 void listener_stop(struct listener *l);
 uint16_t listener_port(const struct listener *l);

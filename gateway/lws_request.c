@@ -3,6 +3,8 @@
 
 #include <libwebsockets.h>
 
+enum { EXTENSIONS_MAX_BYTES = 254 }; /* as far as lws reads the field */
+
 struct field {
     const char *name;
     enum lws_token_indexes token;
@@ -24,7 +26,7 @@ static const struct field fields[] = {
     {"Sec-WebSocket-Extensions", WSI_TOKEN_EXTENSIONS},
 };
 /* Those that lws has no token for; it keeps their names in lower case with the colon. */
-static const char *const custom_fields[] = {"sec-fetch-site:", "x-real-ip:"};
+static const char *const custom_fields[] = {"sec-fetch-site:", "x-real-ip:", "last-event-id:"};
 
 static const char *method_name(int method)
 {
@@ -104,4 +106,11 @@ void lws_request_write(struct lws *wsi, struct buf *out)
         write_custom(wsi, custom_fields[i], out);
     }
     buf_add(out, STR("\r\n"));
+}
+
+const char *lws_request_check(struct lws *wsi)
+{
+    return lws_hdr_total_length(wsi, WSI_TOKEN_EXTENSIONS) > EXTENSIONS_MAX_BYTES
+               ? "the Sec-WebSocket-Extensions header field is too long"
+               : NULL;
 }

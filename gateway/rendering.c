@@ -9,7 +9,14 @@
 #include "common/msg.h"
 #include "gateway/deflate.h"
 #include "proto/limits.h"
+#include "proto/position.h"
 #include "proto/ws_frame.h"
+
+struct place {
+    struct position position;
+    size_t channel_len;
+    char channel[];
+};
 
 struct rendering {
     uint32_t refs;
@@ -19,6 +26,7 @@ struct rendering {
     size_t skip_at;
     struct msg *form[RENDERING_FORMATS]; /* refs; RENDERING_WS is always there */
     struct rendering *variant;           /* owned; the same with another `skipped`, chained */
+    struct place *place;                 /* owned; NULL: none (and in variants) */
     size_t type_len;
     char type[]; /* SSE event name */
 };
@@ -59,6 +67,7 @@ struct rendering *rendering_unref(struct rendering *r)
         msg_unref(r->form[f]);
     }
     rendering_unref(r->variant);
+    free(r->place);
     free(r);
     return NULL;
 }
@@ -77,26 +86,25 @@ static void append_text(const struct rendering *r, struct buf *out)
     }
 }
 
-static struct msg *make_form(const struct rendering *r, enum rendering_format f)
+static struct msg *make_sse(const struct rendering *r)
 {
     struct buf text = {0};
-    struct msg *m = NULL;
-
     append_text(r, &text);
-    if (text.failed) {
-        buf_release(&text);
-        return NULL;
-    }
-    switch (f) {
-    case RENDERING_WS: break;
-    case RENDERING_WS_DEFLATE: m = deflate_frame(buf_str(&text)); break;
-    case RENDERING_SSE:
-        m = sse_frame((struct str){r->type, r->type_len}, buf_str(&text), STR_NONE);
-        break;
-    case RENDERING_FORMATS: break;
-    }
+    struct msg *m =
+        text.failed ? NULL : sse_frame((struct str){r->type, r->type_len}, buf_str(&text));
     buf_release(&text);
     return m;
+}
+
+static struct msg *make_form(const struct rendering *r, enum rendering_format f, struct deflater *d)
+{
+    switch (f) {
+    case RENDERING_WS: break; /* always there */
+    case RENDERING_WS_DEFLATE: return deflate_frame(d, r->form[RENDERING_WS]);
+    case RENDERING_SSE: return make_sse(r);
+    case RENDERING_FORMATS: break;
+    }
+    return NULL;
 }
 
 /* The same event with `"skipped":n,` in its text. */
@@ -144,11 +152,12 @@ static struct rendering *variant_of(struct rendering *r, uint32_t skipped)
     return v;
 }
 
-struct msg *rendering_msg(struct rendering *r, enum rendering_format f, uint32_t skipped)
+struct msg *rendering_msg(struct rendering *r, enum rendering_format f, uint32_t skipped,
+                          struct deflater *d)
 {
     struct rendering *v = variant_of(r, skipped);
     if (!v->form[f]) {
-        v->form[f] = make_form(v, f);
+        v->form[f] = make_form(v, f, d);
     }
     return v->form[f];
 }
@@ -171,4 +180,27 @@ void rendering_mark_event(struct rendering *r)
 bool rendering_is_event(const struct rendering *r)
 {
     return r->is_event;
+}
+
+void rendering_set_position(struct rendering *r, struct str channel, const struct position *p)
+{
+    struct place *place = malloc(sizeof(*place) + channel.n);
+    if (place) {
+        place->position = *p;
+        place->channel_len = channel.n;
+        if (channel.n) {
+            memcpy(place->channel, channel.p, channel.n);
+        }
+        free(r->place);
+        r->place = place;
+    }
+}
+
+const struct position *rendering_position(const struct rendering *r, struct str *out_channel)
+{
+    if (!r->place) {
+        return NULL;
+    }
+    *out_channel = (struct str){r->place->channel, r->place->channel_len};
+    return &r->place->position;
 }

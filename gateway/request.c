@@ -28,6 +28,7 @@ static const struct known_field known_fields[] = {
     SINGLE("sec-fetch-site", sec_fetch_site),
     SINGLE("authorization", authorization),
     SINGLE("x-real-ip", real_ip),
+    SINGLE("last-event-id", last_event_id),
     SINGLE("sec-websocket-key", ws_key),
     SINGLE("sec-websocket-version", ws_version),
     SINGLE("content-length", content_length),
@@ -75,13 +76,16 @@ enum request_progress request_progress(struct str bytes, size_t seen, size_t *ou
     return REQUEST_COMPLETE;
 }
 
-/* RFC 9110, 5.6.2. */
+bool request_is_token_char(char c)
+{
+    bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return alnum || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+}
+
 static bool is_token(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!alnum && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c))) {
+        if (!request_is_token_char(s.p[i])) {
             return false;
         }
     }

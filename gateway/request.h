@@ -26,7 +26,7 @@ struct request {
     bool is_http_1_1;
     bool has_body;
     /* p is NULL when the field is absent. */
-    struct str host, origin, sec_fetch_site, authorization, real_ip;
+    struct str host, origin, sec_fetch_site, authorization, real_ip, last_event_id;
     struct str ws_key, ws_version, content_length, transfer_encoding;
     struct request_values accept, connection, cookie, upgrade, forwarded_for;
     struct request_values ws_protocol, ws_extensions;
@@ -48,5 +48,7 @@ MUST_CHECK const char *request_parse(struct str head, struct request *out);
 /* Is token (lower case) an element of these comma-separated lists? Case does not matter, and
  * neither do parameters (`text/event-stream;q=0.9`). */
 bool request_lists(const struct request_values *values, struct str token);
+/* May it stand in a token (RFC 9110, 5.6.2)? */
+bool request_is_token_char(char c);
 /* Are the two equal but for upper and lower case? */
 bool request_same_text(struct str a, struct str b);

@@ -11,6 +11,7 @@
 #include "gateway/client_cmd.h"
 #include "gateway/flusher.h"
 #include "gateway/gw_metrics.h"
+#include "gateway/room.h"
 #include "gateway/session_hub.h"
 #include "gateway/session_internal.h"
 #include "gateway/users.h"
@@ -49,7 +50,22 @@ static int64_t *kind_gauge(const struct session *s)
     if (s->format == RENDERING_SSE) {
         return s->kind == SESSION_LEGACY ? &m->conns_sse_legacy : &m->conns_sse;
     }
-    return s->kind == SESSION_LEGACY ? &m->conns_websocket_legacy : &m->conns_websocket;
+    switch (s->kind) {
+    case SESSION_DOCUMENTED: return &m->conns_websocket;
+    case SESSION_LEGACY: return &m->conns_websocket_legacy;
+    case SESSION_ROOM: return &m->conns_room;
+    }
+    return &m->conns_websocket;
+}
+
+static const char *kind_str(enum session_kind k)
+{
+    switch (k) {
+    case SESSION_DOCUMENTED: return "documented";
+    case SESSION_LEGACY: return "legacy";
+    case SESSION_ROOM: return "room";
+    }
+    return "";
 }
 
 /* The only place where the state changes; the arrows are in session.h. */
@@ -84,14 +100,19 @@ static void check_heartbeat(struct session *s, uint32_t now)
     }
     if (now - MAX(s->heard_s, s->pinged_s) >= interval) {
         s->pinged_s = now;
-        s->pong_missing = true;
+        s->pong_missing = s->ops->answers_pings;
+        if (s->kind == SESSION_LEGACY) {
+            legacy_resume_on_ping(s);
+        }
         (void)s->ops->ping(s->conn); /* a broken connection reports itself */
     }
 }
 
+/* A stream without a subscription is of no use to anybody: its client can only connect anew. */
 static bool is_stranger(const struct session *s)
 {
-    return s->kind == SESSION_DOCUMENTED && !s->user && s->n_subs == 0 && !s->is_identifying;
+    return s->kind == SESSION_DOCUMENTED && (!s->user || s->channels) && s->n_subs == 0 &&
+           !s->is_identifying;
 }
 
 static void on_tick(void *arg)
@@ -158,6 +179,7 @@ static void session_free(struct session *s)
 {
     session_access_forget(s);
     client_cmd_forget(s);
+    legacy_resume_forget(s);
     LIST_FOR_EACH (it, next, &s->subs) {
         session_sub_free(LIST_ENTRY(it, struct session_sub, sub.session_node));
     }
@@ -166,10 +188,12 @@ static void session_free(struct session *s)
     }
     session_drop_queue(s);
     list_del(&s->flush_node);
+    room_leave(s);
     list_del(&s->all_node);
     wheel_cancel(&s->tick);
     free(s->token);
     free(s->filters);
+    sse_channels_free(s->channels);
     free(s->peer);
     free(s);
 }
@@ -187,6 +211,7 @@ static struct session *session_alloc(struct gw *gw, const struct session_request
         list_push_back(&gw->sessions, &s->all_node);
         list_init(&s->user_node);
         list_init(&s->flush_node);
+        list_init(&s->room_node);
         list_init(&s->subs);
         list_init(&s->asking);
         list_init(&s->grants);
@@ -210,6 +235,7 @@ struct session *session_create(struct gw *gw, const struct session_request *q)
         session_free(s);
         return NULL;
     }
+    s->channels = q->channels;
     return s;
 }
 
@@ -220,13 +246,16 @@ void session_open(struct session *s)
     s->heard_s = s->opened_s;
     s->stranger_s = s->opened_s;
     log_debug("session opened", LF_U64("sid", s->id), LF_STR("peer", s->peer),
-              LF_STR("transport", s->ops->name),
-              LF_STR("kind", s->kind == SESSION_LEGACY ? "legacy" : "documented"));
+              LF_STR("transport", s->ops->name), LF_STR("kind", kind_str(s->kind)));
     if (s->kind == SESSION_LEGACY) {
         session_legacy_open(s);
+    } else if (s->kind == SESSION_ROOM) {
+        room_join(s->gw->room, s);
     } else if (s->token) {
         struct str token = str_of(s->token);
         session_identify(s, token, STR_NONE, false);
+    } else if (s->channels) {
+        session_stream_begin(s);
     }
     if (s->state == SESSION_OPEN) {
         session_schedule(s);
@@ -238,6 +267,8 @@ void session_on_text(struct session *s, struct str text)
     session_on_alive(s);
     if (s->state == SESSION_OPEN && s->kind == SESSION_DOCUMENTED) {
         client_cmd_run(s, text);
+    } else if (s->state == SESSION_OPEN && s->kind == SESSION_ROOM) {
+        room_on_text(s->gw->room, s, text);
     }
 }
 
@@ -251,12 +282,20 @@ void session_on_alive(struct session *s)
 void session_on_closed(struct session *s)
 {
     if (s->state != SESSION_CLOSING) {
+        legacy_resume_keep(s);
         session_set_state(s, SESSION_CLOSING);
     }
     log_debug("session closed", LF_U64("sid", s->id), LF_S("user", session_user_name(s)),
               LF_U64("age_s", s->opened_s ? session_now_s() - s->opened_s : 0),
               LF_U64("sent", s->sent));
     session_free(s);
+}
+
+/* Ends what the client may see: it has nothing to come back to. */
+static bool close_code_is_refusal(enum close_code code)
+{
+    return code == CLOSE_DEAUTHENTICATED || code == CLOSE_NOT_ALLOWED ||
+           code == CLOSE_NO_SUCH_THING;
 }
 
 void session_close(struct session *s, enum close_code code, const char *reason)
@@ -267,13 +306,18 @@ void session_close(struct session *s, enum close_code code, const char *reason)
     log_debug("session closing", LF_U64("sid", s->id), LF_U64("code", code),
               LF_STR("reason", reason), LF_S("user", session_user_name(s)),
               LF_U64("queued", s->out.bytes));
+    if (!close_code_is_refusal(code)) {
+        legacy_resume_keep(s);
+    }
     session_set_state(s, SESSION_CLOSING);
     session_access_forget(s);
     client_cmd_forget(s);
+    legacy_resume_forget(s);
     LIST_FOR_EACH (it, next, &s->subs) {
         session_sub_free(LIST_ENTRY(it, struct session_sub, sub.session_node));
     }
     session_drop_queue(s);
+    room_leave(s);
     wheel_cancel(&s->tick);
     s->ops->close(s->conn, code, str_of(close_code_reason(code)), false);
 }
@@ -288,9 +332,9 @@ uint64_t session_id(const struct session *s)
     return s->id;
 }
 
-bool session_is_legacy(const struct session *s)
+bool session_takes_reconnect(const struct session *s)
 {
-    return s->kind == SESSION_LEGACY;
+    return s->kind == SESSION_DOCUMENTED && !s->channels;
 }
 
 struct session *session_of_node(struct list *all_node)
@@ -317,6 +361,11 @@ static void hub_deliver(struct session *s, struct rendering *r, uint32_t skipped
     session_send(s, r, skipped);
 }
 
+static void hub_replay(struct session *s, struct rendering *r, uint32_t skipped)
+{
+    session_send_within(s, r, skipped, SIZE_MAX);
+}
+
 static size_t hub_backlog(const struct session *s)
 {
     return s->out.bytes + (s->is_blocked ? 1 : 0);
@@ -328,19 +377,20 @@ static void hub_joined(struct subscription *sub, const struct position *p, enum 
     struct session *s = sub->session;
     ss->waits_since_s = 0;
     bool is_silent = s->kind == SESSION_LEGACY || (ss->again && ss->answered);
+    struct str channel = {ss->text, ss->text_len};
     struct buf text = {0};
     if (is_silent) {
         ss->again = false;
+        legacy_resume_joined(ss, p);
         if (s->kind != SESSION_LEGACY && r == RECOVERED_NO) { /* it could not go on where it was */
             s->gw->metrics->resets++;
-            server_text_reset(&text, (struct str){ss->text, ss->text_len}, p);
-            session_send_text(s, &text, STR("reset"));
+            server_text_reset(&text, channel, p);
+            session_send_position(s, &text, STR("reset"), channel, p);
         }
         return;
     }
-    server_text_subscribed(&text, str_of(ss->command_id), (struct str){ss->text, ss->text_len}, p,
-                           r);
-    session_send_text(s, &text, STR("subscribed"));
+    server_text_subscribed(&text, str_of(ss->command_id), channel, p, r);
+    session_send_position(s, &text, STR("subscribed"), channel, p);
     free(ss->command_id);
     ss->command_id = NULL;
     ss->answered = true;
@@ -350,6 +400,7 @@ static void hub_joined(struct subscription *sub, const struct position *p, enum 
 const struct hub_handler session_hub_handler = {
     .on_joined = hub_joined,
     .deliver = hub_deliver,
+    .replay = hub_replay,
     .backlog = hub_backlog,
     .is_first = session_legacy_is_first,
 };

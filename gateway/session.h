@@ -21,10 +21,12 @@
 
 struct gw;
 struct session;
+struct sse_channels;
 
 enum session_kind {
     SESSION_DOCUMENTED, /* commands in, events of channels out */
-    SESSION_LEGACY      /* filters fixed at the start, backend texts out */
+    SESSION_LEGACY,     /* filters fixed at the start, backend texts out */
+    SESSION_ROOM        /* what one says, the others hear (room.h) */
 };
 
 /* What a session needs of the connection under it. `conn` is the transport's own object. */
@@ -41,10 +43,15 @@ struct transport_ops {
      * the socket when the peer has answered or after 2 s. `at_once`: politeness is pointless.
      * session_on_closed() follows from the loop, never inside this call. */
     void (*close)(void *conn, unsigned code, struct str reason, bool at_once);
-    /* Stops and resumes reading from the client (backpressure). */
+    /* Stops and resumes reading from the client (backpressure). NULL: no commands come. */
     void (*pause_reading)(void *conn, bool paused);
     /* One ping of this transport's kind. */
     bool (*ping)(void *conn);
+    bool answers_pings; /* else only writes that go nowhere show that the client has gone */
+    /* Where the answer to a legacy request waits for the frontend's; else both are NULL. The stream
+     * begins, or this status and text are given instead of one (unless it has begun). */
+    void (*admit)(void *conn);
+    void (*refuse)(void *conn, int status, struct str text);
 };
 
 /* What the upgrade request told; strings are copied. */
@@ -56,6 +63,9 @@ struct session_request {
     struct str credential_token;  /* of cookie or Authorization, "" = none */
     struct str filters;           /* legacy: the parsed filters in canonical text */
     struct str peer;              /* address for the log */
+    /* Documented protocol over Server-Sent Events, else NULL: what is subscribed at once. Owned by
+     * the session when it is created. */
+    struct sse_channels *channels;
 };
 /* NULL: out of memory. */
 struct session *session_create(struct gw *gw, const struct session_request *q);
@@ -76,8 +86,9 @@ uint64_t session_id(const struct session *s);
 struct list;
 struct session *session_of_node(struct list *all_node);
 struct session *session_of_user_node(struct list *user_node);
-bool session_is_legacy(const struct session *s);
-/* Sends `reconnect` to a documented session. */
+/* Can it be asked to leave? Not in the legacy protocol, and not over Server-Sent Events. */
+bool session_takes_reconnect(const struct session *s);
+/* Sends it `reconnect`. */
 void session_ask_to_leave(struct session *s, unsigned after_ms, unsigned deadline_ms);
 /* A scoreboard token changed: its subscriptions are looked up again. */
 void session_recheck_scoreboard(struct session *s, struct str token);

@@ -235,6 +235,9 @@ static void end_auth(struct session *s)
     s->is_identifying = false;
     session_schedule(s);
     session_ask_next(s);
+    if (s->channels) {
+        session_stream_begin(s);
+    }
     client_cmd_resume(s);
 }
 
@@ -278,6 +281,9 @@ static void refuse_identity(struct session *s, enum auth_result r)
     } else if (!s->is_recheck) { /* a cookie that is nobody's is no credential */
         free(s->token);
         s->token = NULL;
+        if (s->channels && r == AUTH_UNAVAILABLE) { /* it cannot ask again, as with `auth` */
+            session_stream_refuse(s, ERROR_UNAVAILABLE);
+        }
     }
     end_auth(s);
 }
@@ -334,7 +340,7 @@ void session_identify(struct session *s, struct str token, struct str id, bool w
 
 void session_recheck(struct session *s)
 {
-    if (s->state != SESSION_OPEN || s->is_identifying) {
+    if (s->state != SESSION_OPEN || s->is_identifying || s->kind == SESSION_ROOM) {
         return;
     }
     if (s->kind == SESSION_LEGACY) {

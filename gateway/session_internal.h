@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* What session.c (life), session_write.c (queue to socket), client_cmd.c (commands),
- * session_access.c (who is it, what may they see) and session_legacy.c share.
+ * session_access.c (who is it, what may they see), session_legacy.c and session_stream.c share.
  */
 #include "common/list.h"
 #include "gateway/auth.h"
 #include "gateway/gw.h"
 #include "gateway/hub.h"
+#include "gateway/legacy_resume.h"
 #include "gateway/outq.h"
 #include "gateway/session.h"
+#include "gateway/sse_channels.h"
 #include "gateway/wheel.h"
 #include "proto/channel.h"
 #include "proto/client_frame.h"
@@ -33,6 +35,7 @@ struct session_sub {
     bool again;                       /* asked again after a change of user: success is silent */
     struct scoreboard_lookup *lookup; /* borrowed: under way in Redis, or NULL */
     enum view_kind kind;
+    struct legacy_mark mark;
     struct filter filter; /* legacy; its strings point into session->filters */
     struct str name;      /* of the channel; points into text */
     size_t text_len;
@@ -78,6 +81,7 @@ struct session {
     struct list all_node;          /* in gw->sessions */
     struct list user_node;         /* in the user's list */
     struct list flush_node;        /* in the flusher */
+    struct list room_node;         /* in the room */
     struct list subs;              /* struct session_sub */
     struct list asking;            /* of them, first come first served */
     struct list grants;            /* struct grant */
@@ -86,11 +90,14 @@ struct session {
     struct session_sub *asked_for; /* what it is about; NULL: who this is */
     char *auth_id;                 /* owned: JSON text of a pending auth's id, or NULL */
     bool auth_wants_answer;        /* it was a command, not a cookie */
+    bool stream_begun;             /* its channels were subscribed */
     bool is_settling;              /* who it is is known, what they may still see not yet */
     bool is_recheck;               /* we ask by ourselves, whether it still holds */
     char *token;                   /* owned: the credential in force, or NULL */
     char *new_token;               /* owned: the one being asked about */
     char *filters;                 /* owned: legacy */
+    struct legacy_resume *resume;  /* owned: legacy, or NULL */
+    struct sse_channels *channels; /* owned: documented Server-Sent Events, else NULL */
     char *peer;                    /* owned: address, for the log */
     uint64_t sent;                 /* messages, for the log */
     struct wheel_node tick;
@@ -105,8 +112,13 @@ void session_schedule(struct session *s);
 
 /* session_write.c */
 void session_send(struct session *s, struct rendering *r, uint32_t skipped);
+void session_send_within(struct session *s, struct rendering *r, uint32_t skipped,
+                         size_t max_bytes);
 /* The text of a buf, which is released; used for answers. */
 void session_send_text(struct session *s, struct buf *text, struct str type);
+/* The same; the message says where the channel stands. */
+void session_send_position(struct session *s, struct buf *text, struct str type, struct str channel,
+                           const struct position *p);
 void session_send_error(struct session *s, struct str id, enum error_code code, struct str channel,
                         const char *message);
 void session_drop_queue(struct session *s);
@@ -124,6 +136,8 @@ enum error_code session_error_of(enum auth_result r);
 
 /* session_sub.c */
 struct session_sub *session_sub_create(struct session *s, struct str text);
+struct session_sub *session_sub_create_channel(struct session *s, struct str text,
+                                               const struct channel *parsed);
 struct session_sub *session_sub_find(struct session *s, struct str channel);
 void session_sub_free(struct session_sub *ss); /* leaves the hub first */
 void session_sub_refuse(struct session_sub *ss, enum error_code code, const char *why);
@@ -137,5 +151,17 @@ void session_sub_check_times(struct session *s, uint32_t now_s);
 
 /* session_legacy.c */
 void session_legacy_open(struct session *s);
+/* Its record is known now, or not to be had. */
+void session_legacy_go_on(struct session *s);
 void session_legacy_recheck(struct session *s);
 bool session_legacy_is_first(const struct subscription *sub, const struct event *e);
+
+/* session_stream.c: the documented protocol over Server-Sent Events */
+/* Who it is is known, or nobody: subscribes the channels, once. */
+void session_stream_begin(struct session *s);
+/* Who it is cannot be known: each channel is refused. */
+void session_stream_refuse(struct session *s, enum error_code code);
+/* What ends a message in this stream, `id:` line and empty line, with the positions as they are
+ * after it; at most session_stream_end_max() bytes. Returns the length. */
+size_t session_stream_end(struct session *s, const struct rendering *r, char *out);
+size_t session_stream_end_max(const struct session *s);

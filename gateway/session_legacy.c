@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The legacy protocol (section 2): filters fixed at the start, one question about all of them, the
  * backends' texts out. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
+#include "gateway/bus.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session_internal.h"
 #include "gateway/users.h"
@@ -55,9 +57,21 @@ bool session_legacy_is_first(const struct subscription *sub, const struct event 
     return true;
 }
 
-static void refuse(struct session *s, enum auth_result r)
+/* What Server-Sent Events are answered with: what the frontend said. */
+static void answer_refusal(struct session *s, const struct auth_answer *a)
 {
-    enum close_code code = error_code_close(session_error_of(r));
+    enum error_code error = session_error_of(a->result);
+    int status = a->http_status > 0 ? a->http_status : error_code_http_status(error);
+    struct str text = a->http_body.n > 0 ? a->http_body : str_of(error_code_message(error));
+    s->ops->refuse(s->conn, a->result == AUTH_UNAVAILABLE ? 502 : status, text);
+}
+
+static void refuse(struct session *s, const struct auth_answer *a)
+{
+    enum close_code code = error_code_close(session_error_of(a->result));
+    if (s->ops->refuse) {
+        answer_refusal(s, a);
+    }
     s->gw->metrics->closed_refused++;
     session_close(s, code, "refused");
 }
@@ -76,8 +90,11 @@ static void on_answer(const struct auth_answer *a, void *arg)
     s->gw->metrics->auth_refused += a->result != AUTH_OK && a->result != AUTH_UNAVAILABLE;
     s->gw->metrics->auth_unavailable += a->result == AUTH_UNAVAILABLE;
     if (a->result != AUTH_OK) {
-        refuse(s, a->result);
+        refuse(s, a);
         return;
+    }
+    if (s->ops->admit) {
+        s->ops->admit(s->conn);
     }
     s->is_admin = a->admin;
     if (a->user.n > 0) {
@@ -98,6 +115,15 @@ static void on_answer(const struct auth_answer *a, void *arg)
         ss->sub.user = s->user;
         ss->sub.sight = sight_of(&ss->filter, a);
     }
+    session_legacy_go_on(s);
+}
+
+void session_legacy_go_on(struct session *s)
+{
+    if (s->is_identifying || !legacy_resume_is_known(s)) {
+        return; /* both are needed; whichever comes later comes here */
+    }
+    legacy_resume_apply(s);
     LIST_FOR_EACH (it, next, &s->subs) {
         struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
         ss->sub.check_first = s->n_subs > 1;
@@ -124,6 +150,25 @@ static bool join_filter(struct session *s, const struct filter *f, struct str te
     return topic_of(f, &topic) && session_sub_join(ss, &topic, STR_NONE);
 }
 
+/* Each server has an `all` of its own: that of server 2 is the topic `all/2`. */
+static bool join_all_of_other_servers(struct session *s, const struct filter *f)
+{
+    for (unsigned i = 1; i < bus_servers(s->gw->bus); i++) {
+        struct topic_name topic;
+        topic.n = (size_t)snprintf(topic.z, sizeof(topic.z), "all/%u", i);
+        struct session_sub *ss = session_sub_create(s, topic_name_str(&topic));
+        if (!ss) {
+            return false;
+        }
+        ss->kind = VIEW_LEGACY;
+        ss->filter = *f;
+        if (!session_sub_join(ss, &topic, STR_NONE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool join_all(struct session *s)
 {
     struct filter filters[FILTERS_MAX];
@@ -136,7 +181,8 @@ static bool join_all(struct session *s)
     for (size_t i = 0; i < n; i++) {
         const char *comma = memchr(rest.p, ',', rest.n);
         size_t len = comma ? (size_t)(comma - rest.p) : rest.n;
-        if (!join_filter(s, &filters[i], (struct str){rest.p, len})) {
+        if (!join_filter(s, &filters[i], (struct str){rest.p, len}) ||
+            (filters[i].kind == TOPIC_ALL && !join_all_of_other_servers(s, &filters[i]))) {
             return false;
         }
         rest = comma ? str_after(rest, len + 1) : STR_NONE;
@@ -162,7 +208,7 @@ static void on_recheck(const struct auth_answer *a, void *arg)
     s->call = NULL;
     s->is_identifying = false;
     if (a->result != AUTH_OK && a->result != AUTH_UNAVAILABLE) {
-        refuse(s, a->result);
+        refuse(s, a);
     }
 }
 
@@ -183,7 +229,9 @@ void session_legacy_open(struct session *s)
         session_close(s, CLOSE_OVERLOAD, "no_memory");
         return;
     }
+    legacy_resume_begin(s);
     if (!ask(s, on_answer)) {
-        refuse(s, AUTH_UNAVAILABLE);
+        const struct auth_answer unavailable = {.result = AUTH_UNAVAILABLE};
+        refuse(s, &unavailable);
     }
 }

@@ -63,9 +63,9 @@ void session_recheck_scoreboard(struct session *s, struct str token)
 {
     LIST_FOR_EACH (it, next, &s->subs) {
         struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
-        if (ss->kind == VIEW_SCOREBOARD && str_eq(ss->name, token) && !ss->lookup) {
+        if (ss->kind == VIEW_SCOREBOARD && str_eq(ss->name, token) && !ss->lookup &&
+            list_empty(&ss->asking_node)) { /* else the answer is still to come */
             session_sub_take_back(ss);
-            list_del(&ss->asking_node);
             session_scoreboard_look_up(s, ss);
         }
     }

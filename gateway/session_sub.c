@@ -26,6 +26,17 @@ struct session_sub *session_sub_create(struct session *s, struct str text)
     return ss;
 }
 
+struct session_sub *session_sub_create_channel(struct session *s, struct str text,
+                                               const struct channel *parsed)
+{
+    struct session_sub *ss = session_sub_create(s, text);
+    if (ss) {
+        ss->kind = (enum view_kind)parsed->kind;
+        ss->name = (struct str){ss->text + (parsed->name.p - text.p), parsed->name.n};
+    }
+    return ss;
+}
+
 struct session_sub *session_sub_find(struct session *s, struct str channel)
 {
     LIST_FOR_EACH (it, next, &s->subs) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From the queue to the socket: bounded, several messages in one write, always whole frames. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/buf.h"
 #include "common/log.h"
@@ -27,12 +28,16 @@ void session_drop_queue(struct session *s)
 
 void session_send(struct session *s, struct rendering *r, uint32_t skipped)
 {
+    session_send_within(s, r, skipped, (size_t)s->gw->settings->broadcaster.queue_bytes);
+}
+
+void session_send_within(struct session *s, struct rendering *r, uint32_t skipped, size_t max_bytes)
+{
     if (s->state != SESSION_OPEN || s->is_overflowed) {
         return;
     }
     size_t before = s->out.bytes;
-    size_t max = (size_t)s->gw->settings->broadcaster.queue_bytes;
-    switch (outq_push(&s->out, r, skipped, max)) {
+    switch (outq_push(&s->out, r, skipped, max_bytes)) {
     case OUTQ_OK: break;
     case OUTQ_CONFLATED: s->gw->metrics->conflated++; break;
     case OUTQ_FULL:
@@ -42,7 +47,9 @@ void session_send(struct session *s, struct rendering *r, uint32_t skipped)
     flusher_add(s->gw->flusher, &s->flush_node);
 }
 
-void session_send_text(struct session *s, struct buf *text, struct str type)
+/* p is NULL: nothing is said of the channel. */
+static void send_text(struct session *s, struct buf *text, struct str type, struct str channel,
+                      const struct position *p)
 {
     struct rendering *r = text->failed ? NULL : rendering_create(buf_str(text), type, 0, 0);
     buf_release(text);
@@ -52,8 +59,22 @@ void session_send_text(struct session *s, struct buf *text, struct str type)
         flusher_add(s->gw->flusher, &s->flush_node);
         return;
     }
+    if (p && s->channels) {
+        rendering_set_position(r, channel, p);
+    }
     session_send(s, r, 0);
     rendering_unref(r);
+}
+
+void session_send_text(struct session *s, struct buf *text, struct str type)
+{
+    send_text(s, text, type, STR_NONE, NULL);
+}
+
+void session_send_position(struct session *s, struct buf *text, struct str type, struct str channel,
+                           const struct position *p)
+{
+    send_text(s, text, type, channel, p);
 }
 
 void session_send_error(struct session *s, struct str id, enum error_code code, struct str channel,
@@ -65,11 +86,16 @@ void session_send_error(struct session *s, struct str id, enum error_code code, 
     session_send_text(s, &text, STR("error"));
 }
 
+static struct msg *msg_of(const struct session *s, const struct outq_slot *slot)
+{
+    return rendering_msg(slot->r, s->format, slot->skipped, s->gw->deflater);
+}
+
 /* Does the i-th entry still fit behind `bytes` in one write? Sets its message. */
 static bool fits(struct session *s, uint32_t i, size_t bytes, struct msg **out_msg)
 {
     const struct outq_slot *slot = outq_at(&s->out, i);
-    struct msg *m = rendering_msg(slot->r, s->format, slot->skipped);
+    struct msg *m = msg_of(s, slot);
     *out_msg = m;
     return m && bytes + m->len <= GATHER_MAX_BYTES;
 }
@@ -122,11 +148,8 @@ static bool write_small(struct session *s, struct gather *g, bool *out_ok)
 static bool write_large(struct session *s)
 {
     const struct outq_slot *slot = outq_at(&s->out, 0);
-    struct msg *m = rendering_msg(slot->r, s->format, slot->skipped);
+    struct msg *m = msg_of(s, slot);
     size_t n = m ? ws_frame_next(m, s->out.head_written) : 0;
-    if (s->format == RENDERING_SSE && m) {
-        n = MIN(m->len - s->out.head_written, (size_t)GATHER_MAX_BYTES);
-    }
     if (n == 0) {
         return false; /* no memory for this format */
     }
@@ -136,6 +159,66 @@ static bool write_large(struct session *s)
         pop_sent(s, 1);
     }
     return ok;
+}
+
+/* ---- Server-Sent Events: the lines of a message are shared, what ends it is not ---- */
+
+/* As many whole events from the head as fit into one write. False: not even one. */
+static bool write_events(struct session *s, struct gather *g, bool *out_ok)
+{
+    uint8_t *bytes = gather_room(g);
+    size_t end_max = session_stream_end_max(s);
+    size_t used = 0;
+    size_t n = 0;
+
+    while (s->out.head_written == 0 && n < s->out.count) {
+        const struct outq_slot *slot = outq_at(&s->out, (uint32_t)n);
+        const struct msg *m = msg_of(s, slot);
+        if (!m || used + m->len + end_max > GATHER_MAX_BYTES) {
+            break;
+        }
+        memcpy(bytes + used, m->bytes, m->len);
+        used += m->len;
+        used += session_stream_end(s, slot->r, (char *)bytes + used);
+        n++;
+    }
+    if (n == 0) {
+        return false;
+    }
+    *out_ok = hand_over(s, bytes, used);
+    pop_sent(s, n);
+    return true;
+}
+
+/* The next piece of a large head; the last one is what ends it, alone. */
+static bool write_large_event(struct session *s)
+{
+    const struct outq_slot *slot = outq_at(&s->out, 0);
+    const struct msg *m = msg_of(s, slot);
+    if (!m) {
+        return false;
+    }
+    size_t left = m->len - s->out.head_written;
+    if (left > 0) {
+        size_t n = MIN(left, (size_t)GATHER_MAX_BYTES);
+        bool ok = hand_over(s, m->bytes + s->out.head_written, n);
+        s->out.head_written += (uint32_t)n;
+        return ok;
+    }
+    char *end = malloc(session_stream_end_max(s));
+    bool ok = end && hand_over(s, (const uint8_t *)end, session_stream_end(s, slot->r, end));
+    free(end);
+    pop_sent(s, 1);
+    return ok;
+}
+
+static bool write_next(struct session *s, struct gather *g)
+{
+    bool ok = true;
+    if (s->format == RENDERING_SSE) {
+        return write_events(s, g, &ok) ? ok : write_large_event(s);
+    }
+    return write_small(s, g, &ok) ? ok : write_large(s);
 }
 
 static void note_blocked(struct session *s)
@@ -174,9 +257,7 @@ static void session_flush(struct session *s, struct gather *g)
     size_t before = s->out.bytes;
     bool ok = true;
     while (ok && !outq_is_empty(&s->out) && !s->ops->is_blocked(s->conn)) {
-        if (!write_small(s, g, &ok)) {
-            ok = write_large(s);
-        }
+        ok = write_next(s, g);
     }
     count_queue(s, before);
     if (!ok) {

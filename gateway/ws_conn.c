@@ -12,7 +12,9 @@
 #include "common/loop.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
+#include "gateway/inflate.h"
 #include "gateway/session.h"
+#include "gateway/sse_conn.h"
 #include "gateway/wheel.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
@@ -24,6 +26,8 @@ enum {
     FRAME_COST_MS = 1000 / LIMIT_FRAMES_PER_SECOND,
     DATA_HEADER_BYTES = 14,    /* at most, with the mask */
     CONTROL_FRAME_BYTES = 131, /* the same, with its payload */
+    DEFLATE_MORE_BYTES = 64,   /* what does not compress becomes longer by so much at most */
+    RSV1 = 0x40,               /* of a frame's first byte: the message is compressed */
 };
 
 enum state { HANDSHAKE, OPEN, CLOSING, ENDING, BROKEN };
@@ -32,6 +36,7 @@ struct ws_conn {
     struct ws_server *server; /* borrowed, outlives us */
     struct lws *wsi;          /* borrowed; NULL before adoption; outlives us after it */
     struct session *session;  /* owned until session_on_closed(); NULL before admission */
+    struct sse_conn *stream;  /* owned; instead of a session */
     struct wheel_node deadline;
     struct ws_peer peer;
     uint64_t frames_paid_ms; /* the time up to which frames that came have used up the rate */
@@ -40,10 +45,13 @@ struct ws_conn {
     char *message;           /* owned; a message that comes in pieces, else NULL */
     uint32_t message_len;
     enum state state;
+    struct ws_deflate deflate;
     bool is_legacy;
+    bool is_room;
     bool is_over_address_limit;
     bool was_blocked; /* lws has, or had, bytes of ours in its queue */
     bool in_frame;    /* more of the current frame is to come */
+    bool is_deflated; /* the current message is compressed */
 };
 
 static const struct transport_ops ops;
@@ -70,28 +78,54 @@ void ws_conn_free(struct ws_conn *c)
         session_on_closed(c->session);
     }
     wheel_cancel(&c->deadline);
-    address_limit_leave(&c->server->addresses, c->peer.count);
-    c->server->connections--;
+    if (c->stream) {
+        sse_conn_free(c->stream); /* which has the peer, and counts for us */
+    } else {
+        address_limit_leave(&c->server->addresses, c->peer.count);
+        c->server->connections--;
+    }
     free(c->message);
     free(c);
+}
+
+static enum session_kind session_kind_of(enum admission_kind k)
+{
+    if (k == ADMIT_ROOM) {
+        return SESSION_ROOM;
+    }
+    return k == ADMIT_LEGACY ? SESSION_LEGACY : SESSION_DOCUMENTED;
 }
 
 bool ws_conn_admit(struct ws_conn *c, const struct admission *a)
 {
     char text[ADDRESS_TEXT_MAX];
     c->is_legacy = a->kind == ADMIT_LEGACY;
+    c->is_room = a->kind == ADMIT_ROOM;
     c->is_over_address_limit = a->is_over_address_limit;
+    c->deflate = a->deflate;
     const struct session_request q = {
-        .kind = c->is_legacy ? SESSION_LEGACY : SESSION_DOCUMENTED,
+        .kind = session_kind_of(a->kind),
         .ops = &ops,
         .conn = c,
-        .format = ops.format,
+        .format = a->deflate.is_agreed ? RENDERING_WS_DEFLATE : ops.format,
         .credential_token = a->credential,
         .filters = buf_str(&a->filters),
         .peer = {text, address_write(&c->peer.address, text)},
     };
     c->session = session_create(c->server->gw, &q);
     return c->session != NULL;
+}
+
+void ws_conn_become_stream(struct ws_conn *c, struct sse_conn *stream)
+{
+    wheel_cancel(&c->deadline);
+    c->server->connections--;
+    c->stream = stream;
+}
+
+struct sse_conn *ws_conn_stream(const struct ws_conn *c)
+{
+    return c->stream;
 }
 
 bool ws_conn_is_admitted(const struct ws_conn *c)
@@ -104,6 +138,11 @@ struct ws_peer *ws_conn_peer(struct ws_conn *c)
     return &c->peer;
 }
 
+struct ws_deflate *ws_conn_deflate(struct ws_conn *c)
+{
+    return &c->deflate;
+}
+
 void ws_conn_bind(struct ws_conn *c, struct lws *wsi)
 {
     c->wsi = wsi;
@@ -114,6 +153,7 @@ void ws_conn_opened(struct ws_conn *c)
     wheel_cancel(&c->deadline);
     c->state = OPEN;
     c->server->gw->metrics->handshakes++;
+    c->server->gw->metrics->handshakes_deflate += c->deflate.is_agreed;
     session_open(c->session);
     if (c->is_over_address_limit) {
         ws_server_count_refusal(c->server, REFUSAL_ADDRESS);
@@ -174,8 +214,34 @@ static void drop_message(struct ws_conn *c)
     c->message_len = 0;
 }
 
+static size_t message_limit(const struct ws_conn *c)
+{
+    return c->is_room ? LIMIT_ROOM_MESSAGE_BYTES : LIMIT_CLIENT_MESSAGE_BYTES;
+}
+
+/* False: the session is closing now. */
+static bool decompress(struct ws_conn *c, struct str *text)
+{
+    switch (inflate_message(c->server->inflater, *text, message_limit(c), text)) {
+    case INFLATE_OK: return true;
+    case INFLATE_TOO_BIG:
+        session_close(c->session, CLOSE_TOO_BIG, close_code_reason(CLOSE_TOO_BIG));
+        return false;
+    case INFLATE_BROKEN:
+        session_close(c->session, CLOSE_BAD_UTF8, "what is compressed is broken");
+        return false;
+    case INFLATE_NO_MEMORY:
+        session_close(c->session, CLOSE_OVERLOAD, "out of memory");
+        return false;
+    }
+    return false;
+}
+
 static void deliver(struct ws_conn *c, struct str text)
 {
+    if (c->is_deflated && !decompress(c, &text)) {
+        return;
+    }
     if (utf8_valid(text)) {
         session_on_text(c->session, text);
     } else {
@@ -215,6 +281,21 @@ static void on_piece(struct ws_conn *c, struct str piece, size_t rest, bool is_l
     }
 }
 
+/* A message says in its first frame, and in no other, that it is compressed. False: the session is
+ * closing now. (lws closes where this was not negotiated.) */
+static bool note_compression(struct ws_conn *c)
+{
+    bool says_so = (lws_get_reserved_bits(c->wsi) & RSV1) != 0;
+    if (c->message && says_so) {
+        session_close(c->session, CLOSE_PROTOCOL, close_code_reason(CLOSE_PROTOCOL));
+        return false;
+    }
+    if (!c->message) {
+        c->is_deflated = says_so;
+    }
+    return true;
+}
+
 void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
 {
     /* What the frame's header announced counts, not what has come of it. */
@@ -229,10 +310,13 @@ void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
     if (c->state != OPEN || c->is_legacy) { /* a legacy client's messages say nothing to us */
         return;
     }
+    if (is_new_frame && !note_compression(c)) {
+        return;
+    }
+    size_t limit = message_limit(c) + (c->is_deflated ? DEFLATE_MORE_BYTES : 0);
     if (lws_frame_is_binary(c->wsi)) {
         session_close(c->session, CLOSE_BINARY, close_code_reason(CLOSE_BINARY));
-    } else if (rest > LIMIT_CLIENT_MESSAGE_BYTES ||
-               c->message_len + n + rest > LIMIT_CLIENT_MESSAGE_BYTES) {
+    } else if (c->message_len + n + rest > limit) { /* rest has 63 bits */
         session_close(c->session, CLOSE_TOO_BIG, close_code_reason(CLOSE_TOO_BIG));
     } else {
         on_piece(c, (struct str){bytes, n}, rest, lws_is_final_fragment(c->wsi) != 0);
@@ -288,7 +372,7 @@ static void on_deadline(void *arg)
  * descriptor first was measured: it is no cheaper.) */
 static bool send_raw(struct ws_conn *c, const uint8_t *p, size_t n)
 {
-    if (lws_write(c->wsi, (unsigned char *)(uintptr_t)p, n, LWS_WRITE_RAW) < 0) {
+    if (lws_write(c->wsi, (unsigned char *)p, n, LWS_WRITE_RAW) < 0) {
         cut(c);
         return false;
     }
@@ -340,9 +424,6 @@ static void ws_conn_pause_reading(void *conn, bool paused)
         return;
     }
     (void)lws_rx_flow_control(c->wsi, paused ? 0 : 1);
-    if (!paused) {
-        lws_cancel_service(c->server->lws); /* what lws has read already waits for its next turn */
-    }
 }
 
 /* With one byte in it: lws reports no pong that is empty. */
@@ -365,6 +446,7 @@ static const struct transport_ops ops = {
     .close = ws_conn_close,
     .pause_reading = ws_conn_pause_reading,
     .ping = ws_conn_ping,
+    .answers_pings = true,
 };
 
 bool ws_conn_ends(struct ws_conn *c)

@@ -19,6 +19,8 @@
 #include "common/compiler.h"
 #include "gateway/ws_server_internal.h"
 
+struct sse_conn;
+
 /* Takes over peer's reference; not yet on a socket. NULL: out of memory (nothing taken). */
 struct ws_conn *ws_conn_create(struct ws_server *s, const struct ws_peer *peer);
 /* Its socket has gone, or never reached lws: ends the session. */
@@ -27,6 +29,12 @@ void ws_conn_free(struct ws_conn *c);
 MUST_CHECK bool ws_conn_admit(struct ws_conn *c, const struct admission *a);
 bool ws_conn_is_admitted(const struct ws_conn *c);
 struct ws_peer *ws_conn_peer(struct ws_conn *c);
+/* What was agreed about compression when it was admitted. */
+struct ws_deflate *ws_conn_deflate(struct ws_conn *c);
+/* The connection turned out to be no WebSocket but an event stream, which has the peer from now on
+ * and is freed with the connection. */
+void ws_conn_become_stream(struct ws_conn *c, struct sse_conn *stream);
+struct sse_conn *ws_conn_stream(const struct ws_conn *c); /* NULL: it is none */
 
 /* From the callback of ws_server.c: */
 void ws_conn_bind(struct ws_conn *c, struct lws *wsi);

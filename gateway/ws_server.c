@@ -15,9 +15,13 @@
 #include "gateway/gw_metrics.h"
 #include "gateway/http_conn.h"
 #include "gateway/http_pages.h"
+#include "gateway/inflate.h"
 #include "gateway/lws_request.h"
 #include "gateway/request.h"
+#include "gateway/sse_conn.h"
+#include "gateway/sse_tls.h"
 #include "gateway/ws_conn.h"
+#include "gateway/ws_deflate.h"
 #include "gateway/ws_server_internal.h"
 #include "gateway/ws_tls.h"
 
@@ -73,6 +77,8 @@ void ws_server_decide(struct ws_server *s, const struct request *r, const struct
     const struct admission_facts facts = {
         .allowed_origins = &settings->broadcaster.allowed_origins,
         .is_leaving = s->is_leaving(s->arg),
+        .compresses = s->inflater != NULL,
+        .has_room = s->gw->room != NULL,
         .is_over_address_limit =
             address_limit_is_over(peer->count, settings->broadcaster.max_connections_per_address),
     };
@@ -84,15 +90,33 @@ void ws_server_decide(struct ws_server *s, const struct request *r, const struct
 
 /* --- libwebsockets --- */
 
-/* A request that came inside TLS: admits c and returns true, or writes an answer. */
-static bool decide_tls_request(struct ws_server *s, struct ws_conn *c, struct lws *wsi)
+static bool become_stream(struct ws_conn *c, struct lws *wsi, const struct request *r,
+                          struct admission *a)
+{
+    struct ws_server *s = lws_context_user(lws_get_context(wsi));
+    struct sse_conn *stream = sse_conn_create(s, ws_conn_peer(c), r, a);
+    if (stream) {
+        ws_conn_become_stream(c, stream);
+        sse_tls_begin(wsi);
+        sse_conn_start_tls(stream, wsi);
+    }
+    return stream != NULL;
+}
+
+/* A request that came inside TLS: admits c and returns true, or writes an answer. In an upgrade no
+ * stream can begin (lws asks about upgrades to other protocols, too). */
+static bool decide_tls_request(struct ws_server *s, struct ws_conn *c, struct lws *wsi,
+                               bool is_upgrade)
 {
     struct buf head = {0};
     struct buf answer = {0};
     struct request r;
     struct admission a;
     lws_request_write(wsi, &head);
-    const char *why = head.failed ? "out of memory" : request_parse(buf_str(&head), &r);
+    const char *why = head.failed ? "out of memory" : lws_request_check(wsi);
+    if (!why) {
+        why = request_parse(buf_str(&head), &r);
+    }
     if (why) {
         admission_refuse(&a, REFUSAL_BAD_REQUEST, head.failed ? 503 : 400, why);
         ws_server_count_refusal(s, REFUSAL_BAD_REQUEST);
@@ -100,11 +124,14 @@ static bool decide_tls_request(struct ws_server *s, struct ws_conn *c, struct lw
         ws_server_look_behind_proxy(s, &r, ws_conn_peer(c));
         ws_server_decide(s, &r, ws_conn_peer(c), &a);
     }
-    bool is_admitted = a.kind == ADMIT_DOCUMENTED || a.kind == ADMIT_LEGACY;
+    bool is_admitted = admission_is_upgrade(&a);
     if (is_admitted && !ws_conn_admit(c, &a)) {
         is_admitted = false;
         admission_release(&a);
         admission_refuse(&a, REFUSAL_BAD_REQUEST, 503, "out of memory");
+    }
+    if (a.kind == ADMIT_SSE && !is_upgrade) {
+        is_admitted = become_stream(c, wsi, &r, &a);
     }
     if (!is_admitted) {
         http_pages_answer(&a, why ? NULL : &r, s->gw->metrics->connections_active, &answer);
@@ -116,6 +143,12 @@ static bool decide_tls_request(struct ws_server *s, struct ws_conn *c, struct lw
     buf_release(&answer);
     buf_release(&head);
     return is_admitted;
+}
+
+/* No upgrade. False: it is answered, or the second of a stream's client, which has no more to say. */
+static bool on_tls_request(struct ws_server *s, struct ws_conn *c, struct lws *wsi)
+{
+    return !ws_conn_stream(c) && decide_tls_request(s, c, wsi, false) && ws_conn_stream(c);
 }
 
 /* Nonzero ends the connection, after what was written has gone. */
@@ -137,8 +170,12 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons why, void *user, vo
     }
     switch (why) {
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return ws_conn_is_admitted(c) || decide_tls_request(s, c, wsi) ? 0 : 1;
-    case LWS_CALLBACK_HTTP: (void)decide_tls_request(s, c, wsi); return -1;
+        return ws_conn_is_admitted(c) || decide_tls_request(s, c, wsi, true) ? 0 : 1;
+    case LWS_CALLBACK_HTTP: return on_tls_request(s, c, wsi) ? 0 : -1;
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return !ws_conn_stream(c) || sse_tls_writable(ws_conn_stream(c), wsi) ? 0 : -1;
+    case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY: return ws_deflate_confirm(ws_conn_deflate(c)) ? 0 : 1;
+    case LWS_CALLBACK_ADD_HEADERS: return ws_deflate_add_headers(ws_conn_deflate(c), in) ? 0 : -1;
     case LWS_CALLBACK_ESTABLISHED: ws_conn_opened(c); return 0;
     case LWS_CALLBACK_RECEIVE: ws_conn_received(c, in, n); return 0;
     case LWS_CALLBACK_RECEIVE_PONG: ws_conn_ponged(c); return 0;
@@ -212,6 +249,7 @@ static bool create_context(struct ws_server *s, bool use_tls)
     const struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
+        .extensions = ws_deflate_extensions,
         .options = options,
         .foreign_loops = loops,
         .gid = (gid_t)-1,
@@ -241,8 +279,11 @@ int ws_server_create(const struct ws_server_options *o, struct ws_server **out_s
     s->is_leaving = o->is_leaving;
     s->arg = o->arg;
     list_init(&s->http_conns);
+    list_init(&s->sse_conns);
     s->scratch = malloc(WS_SERVER_SCRATCH_BYTES);
-    if (!s->scratch) {
+    bool compresses = s->gw->settings->broadcaster.compression;
+    s->inflater = compresses ? inflater_create(LIMIT_ROOM_MESSAGE_BYTES) : NULL;
+    if (!s->scratch || (compresses && !s->inflater)) {
         return -ENOMEM;
     }
     int rc = bound_descriptors();
@@ -276,11 +317,13 @@ struct ws_server *ws_server_free(struct ws_server *s)
         s->listeners[i] = listener_free(s->listeners[i]);
     }
     http_conn_end_all(s);
+    sse_conn_end_all(s);
     if (s->lws) {
         lws_context_destroy(s->lws);
     }
     networks_release(&s->trusted);
     address_limit_release(&s->addresses);
+    inflater_free(s->inflater);
     free(s->scratch);
     free(s);
     return NULL;

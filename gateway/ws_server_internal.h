@@ -3,6 +3,7 @@
 /* ws_server_internal: what the files of the server (ws_server, http_conn, ws_conn, ws_tls) share.
  *
  *     listener ──fd──▶ http_conn ──admitted──▶ ws_conn ──▶ session        (plain: behind a proxy)
+ *                                 └──────────▶ sse_conn ─▶ session
  *     listener ──fd──▶ ws_conn (TLS handshake and request in libwebsockets) ──▶ session    (TLS)
  *
  * Without TLS we read the request's head ourselves: libwebsockets drops what it dislikes without a
@@ -20,6 +21,7 @@
 #include "gateway/listener.h"
 #include "gateway/ws_server.h"
 
+struct inflater;
 struct lws;
 struct lws_context;
 struct lws_vhost;
@@ -35,12 +37,14 @@ struct ws_server {
     struct lws_context *lws;                         /* owned */
     struct lws_vhost *vhost;                         /* the context's */
     struct ssl_ctx_st *tls;                          /* the vhost's; NULL: plain */
+    struct inflater *inflater;                       /* owned; NULL: nothing comes compressed */
     struct listener *listeners[WS_SERVER_LISTENERS]; /* owned */
     size_t n_listeners;
     struct networks trusted; /* TrustedProxies */
     struct address_limit addresses;
     struct list http_conns;   /* of struct http_conn, owned */
-    uint64_t connections;     /* http_conns and ws_conns */
+    struct list sse_conns;    /* of struct sse_conn, owned */
+    uint64_t connections;     /* http_conns, sse_conns and ws_conns */
     struct ws_conn *adopting; /* while lws takes over a socket: whose it is */
     char *scratch;            /* owned; where the first bytes of a request are read */
 };

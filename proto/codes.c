@@ -47,6 +47,7 @@ const char *close_code_reason(enum close_code c)
 {
     switch (c) {
     case CLOSE_NORMAL: return "bye";
+    case CLOSE_PROTOCOL: return "against the WebSocket protocol";
     case CLOSE_BINARY: return "binary messages are not understood";
     case CLOSE_BAD_UTF8: return "text is not UTF-8";
     case CLOSE_IDLE_STRANGER: return "neither authenticated nor subscribed";

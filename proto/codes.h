@@ -21,6 +21,7 @@ int error_code_http_status(enum error_code c);     /* 404 */
 /* WebSocket close codes that we send. */
 enum close_code {
     CLOSE_NORMAL = 1000,
+    CLOSE_PROTOCOL = 1002,
     CLOSE_BINARY = 1003,
     CLOSE_BAD_UTF8 = 1007,
     CLOSE_IDLE_STRANGER = 1008,

@@ -4,6 +4,7 @@
  */
 #define LIMIT_CLIENT_MESSAGE_BYTES 4096 /* one WebSocket message from a client: 1009 over it */
 #define LIMIT_ROOM_MESSAGE_BYTES 16384
+#define LIMIT_ROOM_MESSAGES_PER_SECOND 10
 #define LIMIT_COMMAND_ID_BYTES 64 /* "id" of a command: a string's bytes, a number's text */
 #define LIMIT_COMMANDS_WAITING 32 /* behind a pending auth; then reading pauses */
 #define LIMIT_COMMANDS_PER_SECOND 20

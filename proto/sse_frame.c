@@ -52,7 +52,7 @@ static size_t put_line(uint8_t *at, struct str name, struct str value)
     return name.n + value.n + 1;
 }
 
-static size_t put_event(uint8_t *at, struct str event, struct str data, struct str id)
+static size_t put_event(uint8_t *at, struct str event, struct str data)
 {
     size_t n = 0;
 
@@ -64,19 +64,16 @@ static size_t put_event(uint8_t *at, struct str event, struct str data, struct s
         more = take_line(&data, &line);
         n += put_line(at ? at + n : NULL, STR("data: "), line);
     }
-    if (id.n > 0) {
-        n += put_line(at ? at + n : NULL, STR("id: "), id);
-    }
-    return n + put_line(at ? at + n : NULL, STR(""), STR_NONE);
+    return n;
 }
 
-struct msg *sse_frame(struct str event, struct str data, struct str id)
+struct msg *sse_frame(struct str event, struct str data)
 {
-    assert(!has_line_end(event) && !has_line_end(id));
-    struct msg *m = msg_create(put_event(NULL, event, data, id));
+    assert(!has_line_end(event));
+    struct msg *m = msg_create(put_event(NULL, event, data));
 
     if (m) {
-        (void)put_event(m->bytes, event, data, id); /* its length was just counted */
+        (void)put_event(m->bytes, event, data); /* its length was just counted */
     }
     return m;
 }

@@ -12,7 +12,7 @@
 #include "common/sd_notify.h"
 #include "common/tls_ctx.h"
 #include "publisher/broadcast.h"
-#include "publisher/bus_writer.h"
+#include "publisher/bus_writers.h"
 #include "publisher/control.h"
 #include "publisher/https_server.h"
 #include "publisher/peer_auth.h"
@@ -20,6 +20,7 @@
 #include "publisher/pub_metrics.h"
 #include "publisher/pub_status.h"
 #include "publisher/routes.h"
+#include "publisher/scoreboard_refresh.h"
 
 enum { LEAVE_MAX_MS = 10000, LEAVE_LOOK_MS = 20 };
 
@@ -29,7 +30,8 @@ struct app {
     struct pub_config config;  /* made from both */
     struct loop *loop;         /* owned, as all that follow */
     struct control *control;
-    struct bus_writer *writer;
+    struct scoreboard_refresh *refresh;
+    struct bus_writers *writers;
     struct broadcast *broadcast;
     struct peer_auth *auth;
     struct https_server *server;
@@ -63,7 +65,6 @@ static void parts_release(struct parts *p)
 {
     tls_ctx_free(p->tls);
     p->auth = peer_auth_free(p->auth);
-    pub_config_release(&p->config);
     p->settings = settings_free(p->settings);
 }
 
@@ -71,9 +72,7 @@ static void parts_release(struct parts *p)
 static bool parts_make(struct parts *p, const struct cli *cli)
 {
     struct buf problem = {0};
-    if (!pub_config_make(p->settings, cli, &p->config, &problem)) {
-        return complain(&problem);
-    }
+    pub_config_make(p->settings, cli, &p->config);
     p->auth = peer_auth_create(&p->config.auth, &problem);
     if (!p->auth) {
         return complain(&problem);
@@ -96,11 +95,9 @@ static bool parts_make(struct parts *p, const struct cli *cli)
 static void adopt(struct app *a, struct parts *p)
 {
     a->auth = peer_auth_free(a->auth);
-    pub_config_release(&a->config);
     a->settings = settings_free(a->settings);
     a->settings = TAKE(p->settings);
     a->config = p->config;
-    p->config = (struct pub_config){0};
     a->auth = TAKE(p->auth);
     a->routes.auth = a->auth;
     a->metrics.certificate_expiry = p->certificate_expiry;
@@ -132,22 +129,28 @@ static bool reload_log(const struct settings *s)
     return true;
 }
 
+/* The last step that may fail. */
+static bool reload_refresh(struct app *a, const struct scoreboard_refresh_settings *s)
+{
+    bool ok = scoreboard_refresh_configure(a->refresh, s);
+    if (!ok) {
+        log_error("out of memory");
+    }
+    return ok;
+}
+
 static bool reload(struct app *a)
 {
     struct parts p = {0};
-    bool ok = load_settings(a, &p) && parts_make(&p, a->cli) && reload_log(p.settings);
+    bool ok = load_settings(a, &p) && parts_make(&p, a->cli) && reload_log(p.settings) &&
+              reload_refresh(a, &p.config.refresh);
     if (ok) {
         (void)config_log_unchangeable(a->settings, p.settings); /* the log has told */
-        /* The link goes on using the address it was made with. */
-        struct redis_url address = a->config.redis;
-        a->config.redis = (struct redis_url){0};
-        redis_url_release(&p.config.redis);
-        p.config.redis = address;
         adopt(a, &p);
         if (!a->config.plain) {
             https_server_set_tls(a->server, p.tls);
         }
-        bus_writer_configure(a->writer, &a->config.writer);
+        bus_writers_configure(a->writers, &a->config.writer);
         broadcast_configure(a->broadcast, &a->config.broadcast);
     }
     parts_release(&p);
@@ -173,7 +176,8 @@ static void on_hangup(int signo UNUSED, void *arg)
 static void on_leave_look(void *arg)
 {
     struct app *a = arg;
-    bool done = https_server_connections(a->server) == 0 && bus_writer_is_idle(a->writer);
+    bool done = https_server_connections(a->server) == 0 && bus_writers_are_idle(a->writers) &&
+                scoreboard_refresh_is_idle(a->refresh);
     if (done || loop_now_ms(a->loop) >= a->leave_by_ms) {
         loop_stop(a->loop);
     }
@@ -192,38 +196,62 @@ static void on_terminate(int signo, void *arg)
     a->status.leaving = true;
     a->leave_by_ms = loop_now_ms(a->loop) + LEAVE_MAX_MS;
     https_server_stop(a->server);
+    scoreboard_refresh_stop(a->refresh);
     timer_start_every_ms(&a->leave, LEAVE_LOOK_MS);
 }
 
 /* --- start ------------------------------------------------------------------------------------- */
 
+static bool create_refresh(struct app *a)
+{
+    const char *why;
+    a->refresh =
+        scoreboard_refresh_create(a->loop,
+                                  &(struct scoreboard_refresh_options){
+                                      .prefix = a->settings->redis.channel,
+                                      .frontend_url = a->settings->broadcaster.frontend_url,
+                                      .metrics = &a->metrics,
+                                      .settings = a->config.refresh,
+                                  },
+                                  &why);
+    if (!a->refresh) {
+        log_error("cannot use Broadcaster.FrontendURL", LF_STR("reason", why));
+    }
+    return a->refresh != NULL;
+}
+
 static bool create_redis_side(struct app *a)
 {
     a->control = control_create(a->settings->redis.channel, &a->metrics);
-    if (!a->control) {
+    if (!a->control || !create_refresh(a)) {
         return false;
     }
-    struct redis_script *scripts[] = {control_script(a->control)};
-    int rc =
-        bus_writer_create(a->loop,
-                          &(struct bus_writer_options){
-                              .url = &a->config.redis,
-                              .prefix = a->settings->redis.channel,
-                              .scripts = scripts,
-                              .n_scripts = ARRAY_LEN(scripts),
-                              .settings = a->config.writer,
-                              .max_event_bytes = (size_t)a->settings->broadcaster.max_body_bytes,
-                              .metrics = &a->metrics,
-                          },
-                          &a->writer);
-    if (rc < 0) {
-        log_error("cannot set up the link to redis", LF_STR("reason", strerror(-rc)));
+    struct redis_script *scripts[] = {
+        control_script(a->control),
+        scoreboard_refresh_script(a->refresh),
+    };
+    const char *why;
+    const struct bus_writers_options options = {
+        .list = a->settings,
+        .each =
+            {
+                .prefix = a->settings->redis.channel,
+                .scripts = scripts,
+                .n_scripts = ARRAY_LEN(scripts),
+                .settings = a->config.writer,
+                .max_event_bytes = (size_t)a->settings->broadcaster.max_body_bytes,
+                .metrics = &a->metrics,
+            },
+    };
+    if (bus_writers_create(a->loop, &options, &a->writers, &why) < 0) {
+        log_error("cannot set up the link to redis", LF_STR("reason", why));
         return false;
     }
-    control_set_link(a->control, bus_writer_link(a->writer));
+    control_set_link(a->control, bus_writers_first_link(a->writers));
     a->broadcast = broadcast_create(a->loop, &(struct broadcast_options){
-                                                 .writer = a->writer,
+                                                 .writers = a->writers,
                                                  .metrics = &a->metrics,
+                                                 .refresh = a->refresh,
                                                  .settings = a->config.broadcast,
                                              });
     return a->broadcast != NULL;
@@ -231,7 +259,7 @@ static bool create_redis_side(struct app *a)
 
 static bool create_server(struct app *a, struct ssl_ctx_st *tls)
 {
-    a->status = (struct pub_status){.metrics = &a->metrics, .writer = a->writer};
+    a->status = (struct pub_status){.metrics = &a->metrics, .writers = a->writers};
     a->routes = (struct routes){
         .auth = a->auth,
         .broadcast = a->broadcast,
@@ -328,7 +356,8 @@ struct app *app_create(const struct cli *cli, struct settings *settings)
     if (!ok) {
         return app_free(a);
     }
-    bus_writer_start(a->writer);
+    bus_writers_start(a->writers);
+    scoreboard_refresh_start(a->refresh, bus_writers_first_link(a->writers));
     loop_measure_lag(a->loop, &a->metrics.loop_lag);
     announce(a);
     sd_notify_ready();
@@ -357,14 +386,14 @@ struct app *app_free(struct app *a)
         loop_measure_lag(a->loop, NULL);
     }
     a->admin = admin_http_free(a->admin);
-    a->writer = bus_writer_free(a->writer); /* ends every exchange that waits for Redis */
+    a->writers = bus_writers_free(a->writers); /* ends every exchange that waits for Redis */
     a->broadcast = broadcast_free(a->broadcast);
+    a->refresh = scoreboard_refresh_free(a->refresh);
     a->control = control_free(a->control);
     a->server = https_server_free(a->server);
     a->auth = peer_auth_free(a->auth);
     timer_release(&a->leave);
     a->loop = loop_free(a->loop);
-    pub_config_release(&a->config);
     a->settings = settings_free(a->settings);
     free(a);
     return NULL;

@@ -15,10 +15,11 @@
 #include "common/loop.h"
 #include "common/strmap.h"
 #include "proto/publish_body.h"
-#include "publisher/bus_writer.h"
+#include "publisher/bus_writers.h"
 #include "publisher/idempotency.h"
 #include "publisher/log_limit.h"
 #include "publisher/pub_metrics.h"
+#include "publisher/scoreboard_refresh.h"
 
 enum {
     KEYED_WAIT_MS = 5000,
@@ -27,9 +28,10 @@ enum {
 };
 
 struct broadcast {
-    struct loop *loop;           /* borrowed */
-    struct bus_writer *writer;   /* borrowed */
-    struct pub_metrics *metrics; /* borrowed */
+    struct loop *loop;                  /* borrowed */
+    struct bus_writers *writers;        /* borrowed */
+    struct pub_metrics *metrics;        /* borrowed */
+    struct scoreboard_refresh *refresh; /* borrowed */
     struct broadcast_settings settings;
     struct strmap keyed; /* idempotency hash -> waiting publish_job */
     struct log_limit names_limit;
@@ -41,6 +43,7 @@ struct publish_job {
     char digest[SHA256_HEX_LEN + 1];
     char id[EVENT_ID_LEN + 1];
     char answer[96];
+    bool is_run; /* a scoreboard is due with it */
     uint64_t begun_us;
 };
 
@@ -69,6 +72,9 @@ static void on_done(enum bus_outcome outcome, struct str kept, void *arg)
 {
     struct publish_job *j = arg;
     struct pub_metrics *m = j->broadcast->metrics;
+    if (j->is_run && outcome == BUS_WRITTEN) {
+        scoreboard_refresh_wake(j->broadcast->refresh);
+    }
     histogram_observe(&m->publish_seconds, (double)(clock_mono_us() - j->begun_us) / 1e6);
     switch (outcome) {
     case BUS_WRITTEN:
@@ -151,6 +157,7 @@ static enum bus_submit submit(struct publish_job *j, struct publish_request *r)
     if (encode(r, &envelope, &marker)) {
         bool keyed = j->key.hex[0] != '\0';
         bool refresh = b->settings.refresh_scoreboards && e->type == EVENT_RUN_UPDATE;
+        j->is_run = refresh && e->contest.n > 0;
         const struct bus_event event = {
             .envelope = &envelope,
             .marker = marker.n > 0 ? &marker : NULL,
@@ -164,7 +171,7 @@ static enum bus_submit submit(struct publish_job *j, struct publish_request *r)
             .wait_ms = keyed ? KEYED_WAIT_MS : b->settings.publish_wait_ms,
             .keep = r->form == PUBLISH_GRADER,
         };
-        result = bus_writer_submit(b->writer, &event, on_done, j);
+        result = bus_writers_submit(b->writers, &event, on_done, j);
     }
     buf_release(&envelope);
     buf_release(&marker);
@@ -237,8 +244,9 @@ struct broadcast *broadcast_create(struct loop *l, const struct broadcast_option
     struct broadcast *b = calloc(1, sizeof(*b));
     if (b) {
         b->loop = l;
-        b->writer = o->writer;
+        b->writers = o->writers;
         b->metrics = o->metrics;
+        b->refresh = o->refresh;
         b->settings = o->settings;
     }
     return b;

@@ -9,9 +9,10 @@
 #include "publisher/https_conn.h"
 
 struct broadcast;
-struct bus_writer;
+struct bus_writers;
 struct loop;
 struct pub_metrics;
+struct scoreboard_refresh;
 
 struct broadcast_settings {
     uint64_t publish_wait_ms; /* for requests without a key */
@@ -19,8 +20,9 @@ struct broadcast_settings {
     bool log_payloads;        /* at level debug */
 };
 struct broadcast_options {
-    struct bus_writer *writer;   /* borrowed, outlives this */
-    struct pub_metrics *metrics; /* the same */
+    struct bus_writers *writers;        /* borrowed, outlives this */
+    struct pub_metrics *metrics;        /* the same */
+    struct scoreboard_refresh *refresh; /* told of runs; the same */
     struct broadcast_settings settings;
 };
 

@@ -46,7 +46,10 @@ struct bus_writer {
     char history_text[3][24];
     struct str history[3]; /* for bus_write_prepare() */
     struct log_limit refusal_limit;
-    bool stopping; /* nothing is sent any more */
+    char *servers_key;      /* owned: `P:servers` */
+    struct str list_digest; /* borrowed */
+    bool agrees;            /* publishers and gateways know the same list of servers */
+    bool stopping;          /* nothing is sent any more */
 };
 
 static void pump(struct bus_writer *w);
@@ -171,7 +174,7 @@ static bool send_event(struct bus_writer *w, struct bus_write *e)
 /* Sends what may be sent now. Called whenever that may have become more. */
 static void pump(struct bus_writer *w)
 {
-    while (!w->stopping && redis_link_is_ready(w->link) &&
+    while (!w->stopping && bus_writer_is_ready(w) &&
            redis_link_unsent_bytes(w->link) < UNSENT_WINDOW) {
         struct bus_write *e = next_to_send(w);
         if (!e) {
@@ -189,7 +192,7 @@ enum bus_submit bus_writer_submit(struct bus_writer *w, const struct bus_event *
                                   bus_done_fn fn, void *arg)
 {
     bool keyed = event->idem.n > 0;
-    bool down = w->stopping || (!keyed && !redis_link_is_ready(w->link));
+    bool down = w->stopping || (!keyed && !bus_writer_is_ready(w));
     bool full = bus_backlog_is_full(&w->backlog);
     if (down || full) {
         w->metrics->unavailable++;
@@ -212,9 +215,34 @@ enum bus_submit bus_writer_submit(struct bus_writer *w, const struct bus_event *
     return BUS_TAKEN;
 }
 
+static void on_servers(const struct redisReply *r, void *arg)
+{
+    struct bus_writer *w = arg;
+    if (!r || r->type != REDIS_REPLY_STRING) {
+        return; /* compared again with the next beat */
+    }
+    w->agrees = str_eq((struct str){r->str, r->len}, w->list_digest);
+    if (!w->agrees) {
+        log_error("another list of redis servers is in use: not ready until P:servers says ours");
+    }
+    pump(w);
+}
+
+/* Whoever comes first says which list of servers this is; the others compare. */
+static void check_list(struct bus_writer *w)
+{
+    const struct str set[] = {STR("SET"), str_of(w->servers_key), w->list_digest, STR("NX")};
+    const struct str get[] = {STR("GET"), str_of(w->servers_key)};
+    (void)!redis_link_command(w->link, NULL, NULL, ARRAY_LEN(set), set);
+    (void)!redis_link_command(w->link, on_servers, w, ARRAY_LEN(get), get);
+}
+
 static void send_beat(void *arg)
 {
     struct bus_writer *w = arg;
+    if (!w->agrees && redis_link_is_ready(w->link)) {
+        check_list(w);
+    }
     const struct str argv[] = {
         STR("PUBLISH"),
         str_of(w->beat_channel),
@@ -241,9 +269,10 @@ static void on_ready(void *arg)
     pump(w);
 }
 
-static void on_lost(const char *why UNUSED, void *arg UNUSED)
+static void on_lost(const char *why UNUSED, void *arg)
 {
     /* The link has logged it, and each event that was on its way has been told. */
+    ((struct bus_writer *)arg)->agrees = false;
 }
 
 static const struct redis_link_handler link_handler = {.on_ready = on_ready, .on_lost = on_lost};
@@ -276,7 +305,10 @@ static bool copy_names(struct bus_writer *w, const char *prefix)
     if (asprintf(&w->beat_channel, "%s:beat", prefix) < 0) {
         w->beat_channel = NULL;
     }
-    return w->prefix && w->beat_channel;
+    if (asprintf(&w->servers_key, "%s:servers", prefix) < 0) {
+        w->servers_key = NULL;
+    }
+    return w->prefix && w->beat_channel && w->servers_key;
 }
 
 int bus_writer_create(struct loop *l, const struct bus_writer_options *o,
@@ -288,6 +320,7 @@ int bus_writer_create(struct loop *l, const struct bus_writer_options *o,
     }
     w->loop = l;
     w->metrics = o->metrics;
+    w->list_digest = o->list_digest;
     if (!bus_backlog_init(&w->backlog, l, o->metrics) || !copy_names(w, o->prefix) ||
         !timer_init(&w->beat, l, send_beat, w) || !timer_init(&w->kept_tick, l, on_kept_tick, w)) {
         return -ENOMEM;
@@ -313,6 +346,7 @@ struct bus_writer *bus_writer_free(struct bus_writer *w)
     timer_release(&w->kept_tick);
     free(w->prefix);
     free(w->beat_channel);
+    free(w->servers_key);
     free(w);
     return NULL;
 }
@@ -335,7 +369,7 @@ void bus_writer_configure(struct bus_writer *w, const struct bus_writer_settings
 
 bool bus_writer_is_ready(const struct bus_writer *w)
 {
-    return redis_link_is_ready(w->link);
+    return w->agrees && redis_link_is_ready(w->link);
 }
 
 bool bus_writer_is_idle(const struct bus_writer *w)
@@ -346,10 +380,4 @@ bool bus_writer_is_idle(const struct bus_writer *w)
 struct redis_link *bus_writer_link(struct bus_writer *w)
 {
     return w->link;
-}
-
-void bus_writer_measure(const struct bus_writer *w)
-{
-    w->metrics->redis_ready = redis_link_is_ready(w->link);
-    w->metrics->redis_connects = redis_link_connects(w->link);
 }

@@ -38,7 +38,7 @@ struct bus_event {
     struct buf *envelope;            /* both are taken over (left empty) when the event is taken */
     struct buf *marker;              /* NULL: no marker, no state */
     struct str state;                /* with a marker: "public" or "private" */
-    const struct topic_name *topics; /* the first is `all` */
+    const struct topic_name *topics; /* `all`, if it is among them, is the first */
     size_t n_topics;
     struct str refresh_contest; /* "" = no scoreboard refresh is due */
     struct str idem;            /* hexadecimal hash of the key; "" = no key */
@@ -60,6 +60,7 @@ struct bus_writer_settings {
 struct bus_writer_options {
     const struct redis_url *url;   /* borrowed, outlives the writer */
     const char *prefix;            /* P; copied */
+    struct str list_digest;        /* what P:servers must say; borrowed, outlives the writer */
     struct redis_script **scripts; /* others to load; borrowed, outlive the writer */
     size_t n_scripts;
     struct bus_writer_settings settings;
@@ -81,5 +82,3 @@ bool bus_writer_is_ready(const struct bus_writer *w);
 bool bus_writer_is_idle(const struct bus_writer *w);
 /* For other commands and scripts on the same link. Borrowed. */
 struct redis_link *bus_writer_link(struct bus_writer *w);
-/* Sets the gauges that nobody keeps up to date. */
-void bus_writer_measure(const struct bus_writer *w);

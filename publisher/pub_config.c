@@ -34,24 +34,7 @@ static enum tls_client_auth client_auth(const struct settings *s)
     return require ? TLS_CLIENT_REQUIRE : TLS_CLIENT_REQUEST;
 }
 
-static bool choose_redis(const struct settings *s, struct redis_url *out, struct buf *out_problem)
-{
-    const struct string_list *urls = &s->redis.urls;
-    if (urls->n > 1) {
-        buf_add(out_problem, STR("Redis.URLs: this version writes to one Redis only"));
-        return false;
-    }
-    const char *why;
-    const char *url = urls->n == 1 ? urls->v[0] : s->redis.url;
-    if (!redis_url_parse(str_of(url), out, &why)) {
-        buf_addf(out_problem, "Redis.URL: %s", why);
-        return false;
-    }
-    return true;
-}
-
-bool pub_config_make(const struct settings *s, const struct cli *cli, struct pub_config *out,
-                     struct buf *out_problem)
+void pub_config_make(const struct settings *s, const struct cli *cli, struct pub_config *out)
 {
     const char *bind = choose_bind(s, cli);
     *out = (struct pub_config){
@@ -84,11 +67,10 @@ bool pub_config_make(const struct settings *s, const struct cli *cli, struct pub
                 .refresh_scoreboards = s->broadcaster.scoreboard_update_secret[0] != '\0',
                 .log_payloads = s->logging.include_messages,
             },
+        .refresh =
+            {
+                .secret = s->broadcaster.scoreboard_update_secret,
+                .period_ms = s->broadcaster.scoreboard_update_timeout_ms,
+            },
     };
-    return choose_redis(s, &out->redis, out_problem);
-}
-
-void pub_config_release(struct pub_config *c)
-{
-    redis_url_release(&c->redis);
 }

@@ -58,6 +58,17 @@
     X(COUNTER, deauthentications, "broadcaster_control_total", "type=\"deauthenticate\"",          \
       "Commands announced to all gateways")                                                        \
     X(COUNTER, scoreboard_tokens, "broadcaster_control_total", "type=\"scoreboard\"", "")          \
+    X(COUNTER, refreshes_ok, "broadcaster_scoreboard_refreshes_total", "result=\"ok\"",            \
+      "Calls that have the frontend refresh a contest's scoreboard, by their result")              \
+    X(COUNTER, refreshes_denied, "broadcaster_scoreboard_refreshes_total", "result=\"denied\"",    \
+      "")                                                                                          \
+    X(COUNTER, refreshes_refused, "broadcaster_scoreboard_refreshes_total", "result=\"refused\"",  \
+      "")                                                                                          \
+    X(COUNTER, refreshes_failed, "broadcaster_scoreboard_refreshes_total", "result=\"failed\"",    \
+      "")                                                                                          \
+    X(GAUGE, refreshes_active, "broadcaster_scoreboard_refreshes_active", "", "Under way now")     \
+    X(HISTOGRAM, refresh_seconds, "broadcaster_scoreboard_refresh_seconds", "",                    \
+      "How long these calls took")                                                                 \
     X(GAUGE, redis_ready, "broadcaster_redis_ready", "", "1 while the link to Redis is ready")     \
     X(COUNTER, redis_connects, "broadcaster_redis_connects_total", "",                             \
       "Times the link to Redis became ready")                                                      \

@@ -2,7 +2,7 @@
 /* pub_status: what machines ask. */
 #include "publisher/pub_status.h"
 
-#include "publisher/bus_writer.h"
+#include "publisher/bus_writers.h"
 #include "publisher/pub_metrics.h"
 
 #define JSON_TYPE "application/json"
@@ -20,7 +20,7 @@ void pub_status_ready(struct admin_answer *a, void *arg)
     if (s->leaving) {
         a->status = 503;
         buf_add(&a->body, STR("{\"status\":\"stopping\"}\n"));
-    } else if (!bus_writer_is_ready(s->writer)) {
+    } else if (!bus_writers_are_ready(s->writers)) {
         a->status = 503;
         buf_add(&a->body, STR("{\"status\":\"no redis\"}\n"));
     } else {
@@ -32,6 +32,6 @@ void pub_status_metrics(struct admin_answer *a, void *arg)
 {
     const struct pub_status *s = arg;
     a->content_type = "text/plain; version=0.0.4; charset=utf-8";
-    bus_writer_measure(s->writer);
+    bus_writers_measure(s->writers);
     pub_metrics_render(s->metrics, &a->body);
 }

@@ -7,12 +7,12 @@
 
 #include "common/admin_http.h"
 
-struct bus_writer;
+struct bus_writers;
 struct pub_metrics;
 
 struct pub_status {
-    struct pub_metrics *metrics;     /* borrowed */
-    const struct bus_writer *writer; /* borrowed */
+    struct pub_metrics *metrics;       /* borrowed */
+    const struct bus_writers *writers; /* borrowed */
     bool leaving;
 };
 void pub_status_health(struct admin_answer *a, void *arg);

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- publish.lua: one event onto all its topics of this server, all or nothing.
 --
--- KEYS: the topics' names in Redis (`P:all` first, then `P:contest/a` …). Beside a topic's name T
+-- KEYS: the topics' names in Redis (`P:all`, `P:contest/a` …). Beside a topic's name T
 --       stand T:pos, T:log and T:state:<kind> (docs/architecture.md). `all` has no log.
 -- ARGV:  1 epoch to use if one must be minted        2 envelope
 --        3 marker that stands for it in logs, or ""  4 kind of state ("public", "private"), or ""
@@ -37,7 +37,7 @@ local max_events, max_ms, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6]), tonu
 local topics = {}
 for i, name in ipairs(KEYS) do
     local f = redis.call('HMGET', name .. ':pos', 'e', 'o', 'r', 'b', 't')
-    local t = {name = name, logged = i > 1, epoch = f[1], offset = tonumber(f[2]) or 0}
+    local t = {name = name, logged = name ~= ARGV[13] .. ':all', epoch = f[1], offset = tonumber(f[2]) or 0}
     t.mint = not f[1] or f[3] ~= history
     t.entries = t.logged and redis.call('XLEN', name .. ':log') or 0
     if t.mint then
@@ -111,7 +111,8 @@ local function append(t)
         trim(t)
         redis.call('PEXPIRE', log, max_ms)
         if state ~= '' then
-            redis.call('SET', t.name .. ':state:' .. state, t.message, 'PX', max_ms)
+            -- Longer than its marker can stand in the log.
+            redis.call('SET', t.name .. ':state:' .. state, t.message, 'PX', 2 * max_ms + 60000)
         end
     end
     save_position(t)

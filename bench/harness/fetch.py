@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .processes import ROOT, Unavailable
+from .processes import ROOT, Failure
 
 PEERS = ROOT / "bench/peers"
 NCHAN_PACKAGES = ["nginx", "libnginx-mod-nchan"]
@@ -29,7 +29,7 @@ def make(directory, commands):
         done = subprocess.run(argv, cwd=unfinished, stdin=subprocess.DEVNULL, check=False,
                               capture_output=True, text=True)
         if done.returncode != 0:
-            raise Unavailable(f"{' '.join(map(str, argv))}: {done.stderr[-1000:]}")
+            raise Failure(f"{' '.join(map(str, argv))}: {done.stderr[-1000:]}")
     unfinished.rename(directory)
     return directory
 
@@ -46,7 +46,7 @@ def nchan():
     if module.exists() and program:
         return program, module
     if not shutil.which("apt-get"):
-        raise Unavailable("nchan is not installed, and there is no apt-get to get it with")
+        raise Failure("nchan is not installed, and there is no apt-get to get it with")
     root = make(cache("bench-nchan"), unpack)
     return root / "usr/sbin/nginx", root / str(module).lstrip("/")
 
@@ -59,7 +59,7 @@ def node():
         yield ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
 
     if not shutil.which("npm"):
-        raise Unavailable("no npm: the Node peers cannot be measured")
+        raise Failure("no npm: the Node peers cannot be measured")
     key = hashlib.sha256((PEERS / "package-lock.json").read_bytes()).hexdigest()[:12]
     where = make(cache(f"bench-node-{key}"), install)
     for script in PEERS.glob("*.mjs"):

@@ -4,7 +4,7 @@ import shutil
 
 from . import fetch
 from .peers import ALL, Peer, say
-from .processes import Failure, Unavailable, free_port, port_open
+from .processes import Failure, free_port, port_open
 
 
 class Nchan(Peer):
@@ -25,7 +25,12 @@ class Nchan(Peer):
         private = "mount -t tmpfs none /var/lib && mkdir -p /var/lib/nginx && exec \"$@\""
         self.launch("nginx", ["unshare", "--map-root-user", "--mount", "sh", "-c", private, "sh",
                               nginx, "-p", self.place.path, "-e", "stderr", "-c", config],
-                    lambda: port_open(self.port), measure == "server")
+                    lambda: port_open(self.port) and self.workers(), measure == "server")
+
+    def workers(self):
+        master = self.processes[-1].pid
+        with open(f"/proc/{master}/task/{master}/children", encoding="ascii") as f:
+            return f.read().split()
 
     def redis_settings(self):
         return {"REDIS_UPSTREAM": "", "REDIS_PASS": ""}
@@ -42,12 +47,7 @@ class Nchan(Peer):
 
     def watched(self):
         """The worker; the master only waits."""
-        master = self.processes[-1].pid
-        with open(f"/proc/{master}/task/{master}/children", encoding="ascii") as f:
-            children = f.read().split()
-        if len(children) != 1:
-            raise Failure("nginx has not started its worker")
-        return {"server": int(children[0])}
+        return {"server": int(self.workers()[0])}
 
 
 class NchanRedis(Nchan):
@@ -71,7 +71,7 @@ class NodeWs(Peer):
     def start_node(self, script, port, measured):
         node = shutil.which("node")
         if not node:
-            raise Unavailable("no node: this peer cannot be measured")
+            raise Failure("no node: this peer cannot be measured")
         if measured:
             self.port = port
         # Node's own optimising compiler may use the other core; the server itself has one.

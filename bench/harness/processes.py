@@ -22,10 +22,6 @@ class Failure(Exception):
     """The benchmark cannot go on; the text says why."""
 
 
-class Unavailable(Failure):
-    """A foreign peer cannot be had on this machine."""
-
-
 def wait_until(condition, what, limit=20.0):
     end = time.monotonic() + limit
     while not condition():
@@ -78,8 +74,9 @@ def port_open(port):
 class Workplace:
     """One directory for logs, settings and certificates; what was started in it; the two cores."""
 
-    def __init__(self, build, cores, keep=None):
+    def __init__(self, build, cores, keep=None, wrap=()):
         self.build = Path(build)
+        self.wrap = list(wrap)  # a profiler, before the command of the system under test
         self.cores = cores  # (of the system under test, of everything else)
         self.keep = keep
         self.path = Path(keep) if keep else Path(tempfile.mkdtemp(prefix="broadcaster-bench-"))
@@ -107,6 +104,7 @@ class Workplace:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             pin(core)
 
+        argv = [*self.wrap, *argv] if measured else argv
         self.count += 1
         log = self.path / f"{self.count:03d}-{name}.log"
         environment = {k: v for k, v in os.environ.items()
@@ -120,7 +118,7 @@ class Workplace:
         self.running.append(process)
         return process
 
-    def wait_for(self, process, condition, limit=20.0):
+    def wait_for(self, process, condition, limit=60.0):
         def is_there():
             if process.poll() is not None:
                 raise Failure(f"{process.name} ended: {process.log.read_text()[-2000:]}")

@@ -23,12 +23,12 @@ def machine():
 def medians(scenario, rounds):
     """rounds: [{peer: {figure: value}}] -> {peer: {figure: {"median", "rounds"}}}."""
     result = {}
-    for peer in rounds[0]:
+    for peer in rounds[-1]:  # who dropped out is missing there
         result[peer] = {}
         for name, figure in scenario.figures.items():
             if not figure.ratio_to:
                 values = [r[peer][name] for r in rounds]
-            elif figure.ratio_to in rounds[0]:
+            elif figure.ratio_to in rounds[-1]:
                 # Of the same round: what disturbed one has disturbed the other.
                 values = [r[peer][figure.of] / r[figure.ratio_to][figure.of] for r in rounds]
             else:

@@ -186,7 +186,7 @@ ALL = {
         {"messages": 300, "warmup": 20}),
     "post-half": Scenario(
         "POSTs over kept-alive TLS at 6,000 a second", posts,
-        {"rate": Figure("POST/s", 0, 6000, more_is_better=True), "p50": Figure("ms p50", 2),
+        {"rate": Figure("POST/s", 0), "p50": Figure("ms p50", 2),
          "p99": Figure("ms p99", 2, 10), "cpu": Figure("µs/POST", 1),
          "load": Figure("% of its core", 0)},
         OURS, {"parallel": 16, "bytes": 300, "rate": 6000, "messages": 40000, "warmup": 2000},

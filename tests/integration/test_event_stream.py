@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Server-Sent Events for the documented protocol."""
 import json
+import signal
 import urllib.parse
+
+import pytest
 
 from support import events
 from support.http_client import raw_exchange, raw_status
+from support.process import wait_until
 from support.users import token_of
 
 
@@ -118,3 +122,202 @@ def test_stream_and_websocket_get_the_same_json(stack):
         stream.read_event()
         stack.post(events.clarification(place))
         assert stream.read_event()[2] == client.recv_text()
+
+
+def test_id_of_each_message_is_the_position_after_it(stack):
+    """Also of messages that waited together: a newer id would skip what was not read."""
+    place = stack.place()
+    with stack.sse(path_of(place.contest_channel, "/user/ana"), user="ana") as stream:
+        started = dict(zip((place.contest_channel, "/user/ana"), ("", "")))
+        for kind, _, data in read(stream, 2):
+            assert kind == "subscribed"
+            started[json.loads(data)["channel"]] = json.loads(data)["position"]
+        for n in range(20):
+            stack.post(events.contest_update(place, n))
+        stack.post(events.run_update(place))
+        at = dict(started)
+        for _ in range(22):
+            _, event_id, data = stream.read_event()
+            message = json.loads(data)
+            at[message["channel"]] = message["position"]
+            assert event_id == f"{at[place.contest_channel]},{at['/user/ana']}"
+
+
+def test_resuming_from_any_id_gives_what_follows_it(stack):
+    place = stack.place()
+    with stack.sse(path_of(place.contest_channel, "/user/ana"), user="ana") as stream:
+        read(stream, 2)
+        for n in range(6):
+            stack.post(events.contest_update(place, n))
+        ids = [stream.read_event()[1] for _ in range(6)]
+    for n, event_id in enumerate(ids):
+        with resumed(stack, place, event_id, True) as stream:
+            messages = [json.loads(e[2]) for e in read(stream, 2 + 5 - n)]
+            assert [m["data"]["n"] for m in messages if m["type"] == "contest_update"] == \
+                list(range(n + 1, 6))
+
+
+def test_message_larger_than_any_write_arrives_whole(stack):
+    place = stack.place()
+    with stack.sse(path_of(place.contest_channel), user="ana") as stream:
+        stream.read_event()
+        event = events.scoreboard_update(place)
+        event["data"]["rows"] = "x" * 3_000_000
+        stack.post(event)
+        stack.post(events.contest_update(place))
+        kind, event_id, data = stream.read_event()
+        message = json.loads(data)
+        assert (kind, len(message["data"]["rows"])) == ("scoreboard_update", 3_000_000)
+        assert event_id == message["position"]
+        assert stream.read_event()[0] == "contest_update"
+
+
+def test_nobody_is_told_what_is_refused_and_gets_what_is_public(stack):
+    place = stack.place(public=True)
+    with stack.sse(path_of(place.contest_channel, "/user/ana")) as stream:
+        kinds = {json.loads(data)["channel"]: (kind, json.loads(data).get("error"))
+                 for kind, _, data in read(stream, 2)}
+        assert kinds == {place.contest_channel: ("subscribed", None),
+                         "/user/ana": ("error", "unauthorized")}
+        stack.post(events.contest_update(place))
+        _, event_id, data = stream.read_event()
+        assert event_id == json.loads(data)["position"] + ","  # one place for each channel
+
+
+def test_channel_named_twice_is_subscribed_once(stack):
+    place = stack.place()
+    with stack.sse(path_of(place.contest_channel, place.contest_channel), user="ana") as stream:
+        stack.post(events.contest_update(place, 1))
+        messages = read(stream, 2)
+        assert [e[0] for e in messages] == ["subscribed", "contest_update"]
+        position = json.loads(messages[1][2])["position"]
+        assert messages[1][1] == f"{position},{position}"
+
+
+def test_deauthenticated_user_loses_the_stream(stack):
+    place = stack.place()
+    with stack.sse(path_of(place.contest_channel, "/user/beto"), user="beto") as stream:
+        read(stream, 2)
+        assert stack.backend().get("/deauthenticate/beto").status == 200
+        assert stream.read_event() is None
+
+
+def test_streams_are_counted_and_pinged(make_stack):
+    stack = make_stack(settings={"Broadcaster": {"PingInterval": 1}})
+    place = stack.place()
+    stream = stack.sse(path_of(place.contest_channel), user="ana")
+    old = stack.sse(f"/events/?filter={place.contest_channel}", user="ana")
+    assert old.status == 200
+    stream.read_event()
+    metrics = stack.gateway.metrics()
+    assert metrics['broadcaster_connections{transport="sse",kind="documented"}'] == 1
+    assert metrics['broadcaster_connections{transport="sse",kind="legacy"}'] == 1
+    assert metrics["broadcaster_sse_count"] == 2 == metrics["connections_active"]
+    # No pong ever comes; the stream lives on all the same.
+    assert [stream.response.readline() for _ in range(3)] == [b":\n"] * 3
+    stack.post(events.contest_update(place))
+    assert stream.read_event()[0] == "contest_update"
+
+
+def test_client_that_does_not_read_is_dropped_and_can_resume(make_stack):
+    stack = make_stack(settings={"Broadcaster": {"WriteTimeout": 1},
+                                 "Redis": {"HistoryBytes": 64 << 20}})
+    place = stack.place()
+    slow = stack.sse(path_of(place.contest_channel), user="ana")
+    slow.read_event()
+    stack.post(events.contest_update(place, 0))
+    event_id = slow.read_event()[1]
+    big = events.contest_update(place, 1)
+    big["data"]["rows"] = "x" * 12_000_000  # more than the kernel's buffers hold
+    stack.post(big, headers={"Idempotency-Key": "a large one may take its time"})
+    stack.post(events.contest_update(place, 2))
+    wait_until(lambda: stack.gateway.metrics()["connections_active"] == 0, 10, "its end")
+    assert stack.gateway.metrics()["broadcaster_slow_closes_total"] == 1
+    with stack.sse(path_of(place.contest_channel), user="ana",
+                   headers={"Last-Event-ID": event_id}) as stream:
+        messages = [json.loads(e[2]) for e in read(stream, 3)]
+        assert messages[0]["recovered"] is True
+        assert [m["data"]["n"] for m in messages[1:]] == [1, 2]
+
+
+def test_leaving_gateway_tells_when_to_come_again_and_ends(make_stack):
+    stack = make_stack()
+    place = stack.place()
+    streams = [stack.sse(path_of(place.contest_channel), user="ana") for _ in range(5)]
+    old = stack.sse(f"/events/?filter={place.contest_channel}", user="ana")
+    for stream in streams:
+        stream.read_event()
+    process = stack.gateway.process
+    process.signal(signal.SIGTERM)
+    for stream in [*streams, old]:
+        lines = stream.response.read().decode().splitlines()
+        retries = [line for line in lines if line.startswith("retry: ")]
+        assert len(retries) == 1 and int(retries[0][7:]) >= 1000, lines
+    assert process.wait() == 0
+    stack.gateway.stop()
+
+
+def test_addresses_over_the_limit_are_refused(make_stack):
+    stack = make_stack(settings={"Broadcaster": {"MaxConnectionsPerAddress": 1}})
+    place = stack.place()
+    with stack.sse(path_of(place.contest_channel), user="ana") as stream:
+        stream.read_event()
+        assert stack.sse(path_of(place.contest_channel), user="ana").status == 429
+
+
+# --- without a proxy -------------------------------------------------------------------------------
+
+@pytest.fixture
+def tls_stack(make_stack):
+    return make_stack(settings={"Broadcaster": {"Proxied": False, "WriteTimeout": 1},
+                                "Redis": {"HistoryBytes": 64 << 20}})
+
+
+def over_tls(stack, path, **options):
+    return stack.sse(path, tls=stack.certificates.client_context(), **options)
+
+
+def test_stream_inside_tls(tls_stack):
+    stack, place = tls_stack, tls_stack.place()
+    with over_tls(stack, path_of(place.contest_channel), user="ana") as stream:
+        assert (stream.status, stream.read_event()[0]) == (200, "subscribed")
+        event = events.scoreboard_update(place)
+        event["data"]["rows"] = "x" * 3_000_000
+        stack.post(event)
+        stack.post(events.contest_update(place, 1))
+        kind, event_id, data = stream.read_event()
+        assert (kind, event_id) == ("scoreboard_update", json.loads(data)["position"])
+        assert stream.read_event()[0] == "contest_update"
+    wait_until(lambda: stack.gateway.metrics()["connections_active"] == 0, 10, "its end")
+    assert over_tls(stack, path_of("nonsense"), user="ana").status == 400
+
+
+def test_legacy_stream_inside_tls(tls_stack):
+    stack, place = tls_stack, tls_stack.place()
+    assert over_tls(stack, f"/?filter={place.contest_channel}", user="beto").status == 200
+    assert over_tls(stack, "/?filter=/user/ana", user="beto").status == 403
+    with over_tls(stack, f"/?filter={place.contest_channel}", user="ana") as stream:
+        stack.post({"contest": place.contest, "public": True, "message": "7"})
+        assert stream.read_event()[2] == "7"
+
+
+def test_slow_client_inside_tls_is_dropped(tls_stack):
+    stack, place = tls_stack, tls_stack.place()
+    slow = over_tls(stack, path_of(place.contest_channel), user="ana")
+    slow.read_event()
+    big = events.contest_update(place, 1)
+    big["data"]["rows"] = "x" * 12_000_000
+    stack.post(big, headers={"Idempotency-Key": "a large one may take its time"})
+    wait_until(lambda: stack.gateway.metrics()["connections_active"] == 0, 10, "its end")
+    assert stack.gateway.metrics()["broadcaster_slow_closes_total"] == 1
+
+
+def test_leaving_gateway_ends_streams_inside_tls(tls_stack):
+    stack, place = tls_stack, tls_stack.place()
+    stream = over_tls(stack, path_of(place.contest_channel), user="ana")
+    stream.read_event()
+    process = stack.gateway.process
+    process.signal(signal.SIGTERM)
+    assert stream.response.read().startswith(b"retry: ")
+    assert process.wait() == 0
+    stack.gateway.stop()

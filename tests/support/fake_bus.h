@@ -31,6 +31,10 @@ void fake_bus_set_reader(struct bus *b, bool up);
 void fake_bus_set_page(struct bus *b, uint32_t entries); /* at most so many entries a page */
 /* Commands so far: `+contest/a -contest/a `; empties. */
 const char *fake_bus_commands(struct bus *b);
+/* Answers the oldest of bus_command() with a hash of these fields (name, value, …, NULL), or NULL
+ * for no answer at all. */
+void fake_bus_answer_command(struct bus *b, const char *const *fields);
+size_t fake_bus_n_commands(const struct bus *b);           /* without an answer */
 size_t fake_bus_n_reads(const struct bus *b);              /* questions without an answer */
 const struct bus_read *fake_bus_read(const struct bus *b); /* the oldest of them */
 void fake_bus_look(struct bus *b);   /* Redis looks now at the oldest not yet looked at */

@@ -184,8 +184,12 @@ class WebSocket:
 class EventStream:
     """One Server-Sent Events connection, read as (event, id, data) triples."""
 
-    def __init__(self, port, path, headers=None, timeout=10):
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    def __init__(self, port, path, headers=None, timeout=10, tls=None):
+        if tls:
+            self._connection = http.client.HTTPSConnection("localhost", port, context=tls,
+                                                           timeout=timeout)
+        else:
+            self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         self._connection.request("GET", path, headers={"Accept": "text/event-stream",
                                                        **(headers or {})})
         self.response = self._connection.getresponse()
@@ -213,6 +217,7 @@ class EventStream:
                 fields[name] = value
 
     def close(self):
+        self.response.close()  # it holds the socket, too
         self._connection.close()
 
     def __enter__(self):

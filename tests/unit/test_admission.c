@@ -218,8 +218,7 @@ static void origins_are_allowed_by_list_or_by_host_name(void **state)
         {"*", "judge.example", "null", NULL, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        char *entries[] = {(char *)(uintptr_t) "https://other.example",
-                           (char *)(uintptr_t)rows[i].allowed};
+        char *entries[] = {(char *)"https://other.example", (char *)rows[i].allowed};
         const struct string_list list = {.v = entries, .n = rows[i].allowed ? 2 : 0};
         const struct request r = {.host = str_of(rows[i].host),
                                   .origin = str_of(rows[i].origin),

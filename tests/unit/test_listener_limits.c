@@ -82,7 +82,7 @@ static struct networks networks(const char *const *entries, size_t n)
 {
     char *v[8];
     for (size_t i = 0; i < n; i++) {
-        v[i] = (char *)(uintptr_t)entries[i];
+        v[i] = (char *)entries[i];
     }
     const struct string_list list = {.v = v, .n = n};
     struct networks out;
@@ -129,7 +129,7 @@ static void bad_networks_are_named(void **state)
         "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1",         "10.0.0.0/8x",
         "localhost",   "",       "/8",        "10.0.0.0/99999999999"};
     for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
-        char *v[] = {(char *)(uintptr_t) "10.0.0.0/8", (char *)(uintptr_t)entries[i]};
+        char *v[] = {(char *)"10.0.0.0/8", (char *)entries[i]};
         const struct string_list list = {.v = v, .n = 2};
         struct networks out;
         const char *bad = NULL;

@@ -23,10 +23,11 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    if (!f || !(f->loop = loop_create()) || !bus_backlog_init(&f->backlog, f->loop, &f->metrics)) {
-        return -1;
-    }
+    assert_non_null(f);
     *state = f;
+    f->loop = loop_create();
+    assert_non_null(f->loop);
+    assert_true(bus_backlog_init(&f->backlog, f->loop, &f->metrics));
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_frame and sse_frame: bytes on the wire. */
+/* ws_frame: bytes on the wire. */
 #include "proto/ws_frame.h"
 
 #include <setjmp.h>
@@ -12,7 +12,6 @@
 
 #include "common/compiler.h"
 #include "proto/limits.h"
-#include "proto/sse_frame.h"
 
 static const size_t sizes[] = {
     0,     1,     2,     124,   125,   126,   127,   128,   255,   256,
@@ -183,39 +182,6 @@ static void ping_is_two_bytes(void **state)
     assert_memory_equal(out, "\x89\x00", 2);
 }
 
-static void server_sent_events_are_these_lines(void **state)
-{
-    static const struct {
-        struct str event, data, id;
-        const char *expected;
-    } rows[] = {
-        {STR("run_update"), STR("{}"), STR("E:1"), "event: run_update\ndata: {}\nid: E:1\n\n"},
-        {{NULL, 0}, STR("{\"a\":1}"), {NULL, 0}, "data: {\"a\":1}\n\n"},
-        {{NULL, 0}, STR("a\nb"), STR("x"), "data: a\ndata: b\nid: x\n\n"},
-        {{NULL, 0}, STR("a\n"), {NULL, 0}, "data: a\ndata: \n\n"},
-        {{NULL, 0}, STR("\na"), {NULL, 0}, "data: \ndata: a\n\n"},
-        {{NULL, 0}, STR("a\n\nb"), {NULL, 0}, "data: a\ndata: \ndata: b\n\n"},
-        {{NULL, 0}, STR("a\r\nb"), {NULL, 0}, "data: a\ndata: b\n\n"},
-        {{NULL, 0}, STR("a\rb"), {NULL, 0}, "data: a\ndata: b\n\n"},
-        {{NULL, 0}, STR("a\n\rb"), {NULL, 0}, "data: a\ndata: \ndata: b\n\n"},
-        {{NULL, 0}, STR("a\r"), {NULL, 0}, "data: a\ndata: \n\n"},
-        {{NULL, 0}, STR(" a"), {NULL, 0}, "data:  a\n\n"},
-        {STR("e"), {NULL, 0}, {NULL, 0}, "event: e\n\n"},
-        {{NULL, 0}, {NULL, 0}, STR("i"), "id: i\n\n"},
-        {{NULL, 0}, {NULL, 0}, {NULL, 0}, "\n"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct msg *m = sse_frame(rows[i].event, rows[i].data, rows[i].id);
-        assert_non_null(m);
-        if (!str_eq(msg_str(m), str_of(rows[i].expected))) {
-            fail_msg("row %zu: %.*s", i, STR_ARG(msg_str(m)));
-        }
-        (void)msg_unref(m);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,7 +192,6 @@ int main(void)
         cmocka_unit_test(close_frames_hold_code_and_reason),
         cmocka_unit_test(long_reasons_are_cut_between_two_characters),
         cmocka_unit_test(ping_is_two_bytes),
-        cmocka_unit_test(server_sent_events_are_these_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,7 +192,7 @@ static void refusals_and_pages_are_answered(void **state)
          "HTTP/1.1 400 ", "com.omegaup.events"},
         {"GET /?filter=/a%0d%0ab HTTP/1.1\r\n" HOST UPGRADE KEY V13 "\r\n", "HTTP/1.1 400 ",
          "filter"},
-        {"GET /events/ HTTP/1.1\r\n" HOST "Accept: text/event-stream\r\n\r\n", "HTTP/1.1 406 ",
+        {"GET /events/ HTTP/1.1\r\n" HOST "Accept: text/event-stream\r\n\r\n", "HTTP/1.1 400 ",
          "Server-Sent Events"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -24,7 +24,8 @@ struct session {
     const struct transport_ops *ops;
     void *conn;
     char *token, *filters, *peer;
-    struct buf texts; /* each message followed by a line feed */
+    struct sse_channels *channels; /* NULL: no stream of them */
+    struct buf texts;              /* each message followed by a line feed */
     unsigned opened, alive, writable, closed;
     unsigned close_code; /* 0: session_close() was not called */
     bool pause_after_text;
@@ -34,6 +35,7 @@ struct ws_world {
     struct gw gw;
     struct gw_metrics metrics;
     struct settings *settings;
+    struct loop *still; /* never turned: its wheel moves only by wheel_tick() of the test */
     struct wheel *wheel;
     struct ws_server *server;
     bool is_leaving;

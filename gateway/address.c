@@ -78,6 +78,12 @@ static bool is_v4(const struct address *a)
     return memcmp(a->bytes, v4_prefix, sizeof(v4_prefix)) == 0;
 }
 
+bool address_is_loopback(const struct address *a)
+{
+    static const uint8_t v6[16] = {[15] = 1};
+    return is_v4(a) ? a->bytes[12] == 127 : memcmp(a->bytes, v6, sizeof(v6)) == 0;
+}
+
 size_t address_write(const struct address *a, char out[static ADDRESS_TEXT_MAX])
 {
     const char *text = is_v4(a)

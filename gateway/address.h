@@ -23,6 +23,7 @@ struct address {
 MUST_CHECK bool address_of_sockaddr(const struct sockaddr *sa, struct address *out);
 /* A number, also as `1.2.3.4:80`, `[::1]:80` or `[::1]`, as proxies write them. */
 MUST_CHECK bool address_parse(struct str text, struct address *out);
+bool address_is_loopback(const struct address *a);
 /* IPv4 in its own form. Terminated; the length is returned. */
 size_t address_write(const struct address *a, char out[static ADDRESS_TEXT_MAX]);
 

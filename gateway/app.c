@@ -384,6 +384,7 @@ struct app *app_free(struct app *a)
     feeds_free(a->gw.feeds);
     hub_free(a->gw.hub);
     flusher_free(a->gw.flusher);
+    deflater_free(a->gw.deflater);
     users_free(a->gw.users);
     wheel_free(a->gw.wheel);
     loop_free(a->gw.loop);

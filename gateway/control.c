@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/settings.h"
 #include "gateway/auth.h"
 #include "gateway/bus.h"
 #include "gateway/gw.h"
@@ -19,9 +20,12 @@
 
 #define RECHECK_LOT 64       /* sessions asked about again in one step … */
 #define RECHECK_EVERY_MS 200 /* … of so long: the frontend is not stormed */
+#define ROUTINE_EVERY_MS 1000 /* RecheckSeconds asks at most once in so long */
 
 struct control {
     struct gw *gw; /* borrowed */
+    struct timer routine;  /* RecheckSeconds: one session a second at most */
+    uint64_t routine_done; /* ids up to this one had their turn */
     bool is_known; /* last_seq says something */
     bool is_reading;
     uint64_t last_seq;
@@ -105,6 +109,34 @@ void control_recheck_everybody(struct control *c, const char *why)
     c->recheck_after = c->gw->last_session_id;
     c->recheck_done = 0;
     timer_start_every_ms(&c->recheck, RECHECK_EVERY_MS);
+}
+
+/* ---- RecheckSeconds ---- */
+
+/* The next session, in the order of ids, whose answers are older than RecheckSeconds. */
+static struct session *next_to_recheck(struct control *c, uint64_t max_age_ms)
+{
+    LIST_FOR_EACH (it, next, &c->gw->sessions) {
+        struct session *s = session_of_node(it);
+        if (session_id(s) > c->routine_done && session_age_of_answers_ms(s) >= max_age_ms) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static void on_routine(void *arg)
+{
+    struct control *c = arg;
+    int64_t max_age_ms = c->gw->settings->broadcaster.recheck_ms;
+    if (max_age_ms == 0) {
+        return;
+    }
+    struct session *s = next_to_recheck(c, (uint64_t)max_age_ms);
+    c->routine_done = s ? session_id(s) : 0; /* from the beginning again, next time */
+    if (s) {
+        session_recheck(s);
+    }
 }
 
 /* ---- numbers ---- */
@@ -226,10 +258,11 @@ struct control *control_create(struct gw *gw)
     struct control *c = calloc(1, sizeof(*c));
     if (c) {
         c->gw = gw;
-        if (!timer_init(&c->recheck, gw->loop, on_recheck_due, c)) {
-            free(c);
-            return NULL;
+        if (!timer_init(&c->recheck, gw->loop, on_recheck_due, c) ||
+            !timer_init(&c->routine, gw->loop, on_routine, c)) {
+            return control_free(c);
         }
+        timer_start_every_ms(&c->routine, ROUTINE_EVERY_MS);
     }
     return c;
 }
@@ -238,6 +271,7 @@ struct control *control_free(struct control *c)
 {
     if (c) {
         timer_release(&c->recheck);
+        timer_release(&c->routine);
         free(c);
     }
     return NULL;

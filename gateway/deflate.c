@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/deflate.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <zlib.h>
 

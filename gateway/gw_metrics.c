@@ -43,3 +43,36 @@ void gw_metrics_render(const struct gw_metrics *m, struct buf *out)
     metrics_render(out, rows, ARRAY_LEN(rows), m);
     render_older_names(m, out);
 }
+
+static void json_counter(struct buf *out, uint64_t v)
+{
+    buf_add_u64(out, v);
+}
+
+static void json_gauge(struct buf *out, int64_t v)
+{
+    buf_add_i64(out, v);
+}
+
+static void json_histogram(struct buf *out, struct histogram h)
+{
+    buf_addf(out, "{\"count\":%llu,\"sum\":%.9g}", (unsigned long long)h.count, h.sum);
+}
+
+void gw_metrics_render_json(const struct gw_metrics *m, int64_t wall_ms, struct buf *out)
+{
+    buf_addf(out, "{\"time\":%.3f,\"version\":\"" BROADCASTER_VERSION "\"",
+             (double)wall_ms / 1000);
+#define X_JSON_COUNTER json_counter
+#define X_JSON_GAUGE json_gauge
+#define X_JSON_HISTOGRAM json_histogram
+#define X_JSON(kind, field, name, labels, help)                                                    \
+    buf_add(out, STR(",\"" #field "\":"));                                                         \
+    X_JSON_##kind(out, m->field);
+    GW_METRICS(X_JSON)
+#undef X_JSON
+#undef X_JSON_COUNTER
+#undef X_JSON_GAUGE
+#undef X_JSON_HISTOGRAM
+    buf_add(out, STR("}\n"));
+}

@@ -12,6 +12,7 @@
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/http_pages.h"
+#include "gateway/page.h"
 #include "gateway/request.h"
 #include "gateway/sse_conn.h"
 #include "gateway/wheel.h"
@@ -21,6 +22,7 @@
 enum {
     HANDSHAKE_S = LIMIT_HANDSHAKE_MS / 1000,
     ANSWER_S = 2,
+    PIECES_AT_ONCE = 16, /* of a page */
     PIECE_BYTES = 4096,         /* how a head that comes in pieces is read */
     LINGER_BYTES = 1024 * 1024, /* of a client that goes on sending to a closed ear */
 };
@@ -36,6 +38,7 @@ struct http_conn {
     enum { READING, ANSWERING, LINGERING } state;
     struct buf in;  /* READING: what came so far, when the head is not whole */
     struct buf out; /* ANSWERING */
+    struct page *page; /* owned; ANSWERING, instead of out, or NULL */
     size_t sent;
     size_t lingered;
     bool more_may_come; /* there is a body, or something after the head */
@@ -53,6 +56,7 @@ static void release(struct http_conn *c)
     list_del(&c->node);
     buf_release(&c->in);
     buf_release(&c->out);
+    page_free(c->page);
     c->server->connections--;
     free(c);
 }
@@ -97,6 +101,45 @@ static void linger(struct http_conn *c)
     }
 }
 
+/* All is written: now nothing more is to be read but what would make the kernel reset. */
+static void finish(struct http_conn *c)
+{
+    if (!c->more_may_come) {
+        end(c);
+        return;
+    }
+    c->state = LINGERING;
+    (void)shutdown(c->fd, SHUT_WR);
+    linger(c);
+}
+
+/* A piece at a time, and not more than a few at once: others wait, too. */
+static void send_page(struct http_conn *c)
+{
+    char *piece = c->server->scratch;
+    size_t n = 0;
+    for (size_t i = 0; i < PIECES_AT_ONCE; i++) {
+        if (!page_read(c->page, piece, WS_SERVER_SCRATCH_BYTES, &n)) {
+            end(c);
+            return;
+        }
+        if (n == 0) {
+            finish(c);
+            return;
+        }
+        ssize_t sent = send(c->fd, piece, n, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            end(c);
+            return;
+        }
+        page_took(c->page, sent > 0 ? (size_t)sent : 0);
+        if (sent < (ssize_t)n) {
+            break;
+        }
+    }
+    wait_for(c, EV_WRITE);
+}
+
 static void send_answer(struct http_conn *c)
 {
     ssize_t n = send(c->fd, c->out.p + c->sent, c->out.n - c->sent, MSG_NOSIGNAL);
@@ -107,12 +150,8 @@ static void send_answer(struct http_conn *c)
     c->sent += n > 0 ? (size_t)n : 0;
     if (c->sent < c->out.n) {
         wait_for(c, EV_WRITE);
-    } else if (!c->more_may_come) {
-        end(c);
     } else {
-        c->state = LINGERING;
-        (void)shutdown(c->fd, SHUT_WR);
-        linger(c);
+        finish(c);
     }
 }
 
@@ -133,6 +172,31 @@ static void answer(struct http_conn *c, const struct admission *a, const struct 
     c->state = ANSWERING;
     wheel_set(s->gw->wheel, &c->deadline, ANSWER_S);
     send_answer(c);
+}
+
+static void on_page_ready(void *arg)
+{
+    send_page(arg);
+}
+
+static void start_page(struct http_conn *c, const struct request *r)
+{
+    struct ws_server *s = c->server;
+    const struct page_options o = {.gw = s->gw,
+                                   .request = r,
+                                   .is_local = ws_server_is_local(s, r, &c->peer),
+                                   .on_ready = on_page_ready,
+                                   .arg = c};
+    c->page = page_create(&o);
+    if (!c->page) {
+        end(c);
+        return;
+    }
+    c->state = ANSWERING;
+    wheel_set(s->gw->wheel, &c->deadline, PAGE_LIMIT_S);
+    if (page_is_ready(c->page)) {
+        send_page(c);
+    }
 }
 
 /* Before or without a readable head. */
@@ -219,7 +283,11 @@ static void on_head(struct http_conn *c, struct str head, struct str behind)
         become_stream(c, &r, &a);
     } else {
         c->more_may_come = r.has_body || behind.n > 0;
-        answer(c, &a, &r);
+        if (a.kind == ADMIT_PAGE && page_is_for(&r)) {
+            start_page(c, &r);
+        } else {
+            answer(c, &a, &r);
+        }
     }
     admission_release(&a);
 }
@@ -280,7 +348,7 @@ static void on_event(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     struct http_conn *c = arg;
     switch (c->state) {
     case READING: read_head(c); return;
-    case ANSWERING: send_answer(c); return;
+    case ANSWERING: c->page ? send_page(c) : send_answer(c); return;
     case LINGERING: linger(c); return;
     }
 }

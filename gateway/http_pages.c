@@ -8,6 +8,10 @@
 
 #define TEXT "text/plain; charset=utf-8"
 #define JSON "application/json"
+#define POLICY                                                                                     \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "              \
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; "                \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 #define TEXT_BYTES 4096 /* of somebody else's text */
 
 struct answer {
@@ -21,6 +25,8 @@ static const char *reason_phrase(int status)
 {
     switch (status) {
     case 200: return "OK";
+    case 304: return "Not Modified";
+    case 308: return "Permanent Redirect";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 403: return "Forbidden";
@@ -142,6 +148,43 @@ void http_pages_text(int status, struct str text, struct str cors_origin, struct
     const struct answer a = {
         .status = status, .type = TEXT, .body = text, .cors_origin = cors_origin};
     write_answer(&a, false, out);
+}
+
+void http_pages_sentence(int status, const char *why, bool head_only, struct buf *out)
+{
+    write_sentence(status, why, STR_NONE, head_only, out);
+}
+
+void http_pages_json(struct str body, bool head_only, struct buf *out)
+{
+    const struct answer a = {.status = 200, .type = JSON, .body = body};
+    write_answer(&a, head_only, out);
+}
+
+void http_pages_redirect(const char *to, struct buf *out)
+{
+    buf_addf(out,
+             "HTTP/1.1 308 %s\r\nLocation: %s\r\nContent-Length: 0\r\n"
+             "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
+             reason_phrase(308), to);
+}
+
+/* Without is_immutable a browser asks each time whether it has changed. */
+void http_pages_head(const struct http_page_head *h, struct buf *out)
+{
+    int status = h->is_unchanged ? 304 : 200;
+    buf_addf(out, "HTTP/1.1 %d %s\r\n", status, reason_phrase(status));
+    if (!h->is_unchanged) {
+        buf_addf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", h->type, h->bytes);
+    }
+    if (h->etag) {
+        buf_addf(out, "ETag: %s\r\n", h->etag);
+    }
+    buf_addf(out,
+             "Cache-Control: %s\r\nContent-Security-Policy: " POLICY "\r\n"
+             "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+             "Connection: close\r\n\r\n",
+             h->is_immutable ? "public, max-age=31536000, immutable" : "no-cache");
 }
 
 /* A proxy must not hold events back: nginx asks for X-Accel-Buffering. */

@@ -2,6 +2,7 @@
 #include "gateway/inflate.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <zlib.h>
 

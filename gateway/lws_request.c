@@ -20,6 +20,7 @@ static const struct field fields[] = {
     {"Accept", WSI_TOKEN_HTTP_ACCEPT},
     {"Connection", WSI_TOKEN_CONNECTION},
     {"Cookie", WSI_TOKEN_HTTP_COOKIE},
+    {"If-None-Match", WSI_TOKEN_HTTP_IF_NONE_MATCH},
     {"Upgrade", WSI_TOKEN_UPGRADE},
     {"X-Forwarded-For", WSI_TOKEN_X_FORWARDED_FOR},
     {"Sec-WebSocket-Protocol", WSI_TOKEN_PROTOCOL},

@@ -2,7 +2,7 @@
 #include "gateway/page.h"
 
 #include <errno.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,6 +19,8 @@
 #include "gateway/http_pages.h"
 #include "gateway/origin.h"
 #include "gateway/request.h"
+
+#define ADMINS_ONLY "only system administrators may see this"
 
 /* What is sent: the head, and behind it a body that is one of three. */
 struct page {
@@ -65,34 +67,34 @@ static bool has_etag(const struct request *r, const char *etag)
     return false;
 }
 
-/* False: there is no such file below Console.Dir, or it has no Console.Dir. */
-static bool serve_file(struct page *p, const struct request *r, const char *name)
+static bool open_console(const struct page *p, const char *name, struct console_file *out)
 {
-    struct console_file f;
     const char *dir = p->gw->settings->console.dir;
-    if (!*dir || !console_file_open(dir, name, &f)) {
-        return false;
-    }
+    return *dir && console_file_open(dir, name, out);
+}
+
+/* Takes over the file. */
+static void serve_file(struct page *p, const struct request *r, const char *name,
+                       const struct console_file *f)
+{
     const struct http_page_head head = {.type = console_path_type(name),
-                                        .bytes = (size_t)f.size,
-                                        .etag = f.etag,
+                                        .bytes = (size_t)f->size,
+                                        .etag = f->etag,
                                         .is_immutable = console_path_is_immutable(name),
-                                        .is_unchanged = has_etag(r, f.etag)};
+                                        .is_unchanged = has_etag(r, f->etag)};
     http_pages_head(&head, &p->head);
-    if (head.is_unchanged) {
-        (void)close(f.fd);
-    } else {
-        p->fd = f.fd;
-        p->file_bytes = (size_t)f.size;
-    }
-    return true;
+    p->fd = f->fd;
+    p->file_bytes = head.is_unchanged ? 0 : (size_t)f->size;
 }
 
 static void serve_console(struct page *p, const struct request *r)
 {
     char name[CONSOLE_PATH_MAX];
+    struct console_file f;
     struct str rest = str_after(r->path, STR("/console/").n);
-    if (!console_path_clean(rest, name) || !serve_file(p, r, name)) {
+    if (console_path_clean(rest, name) && open_console(p, name, &f)) {
+        serve_file(p, r, name, &f);
+    } else {
         say_missing(p);
     }
 }
@@ -100,30 +102,160 @@ static void serve_console(struct page *p, const struct request *r)
 /* A folder `docs` in Console.Dir takes the place of our own pages, not of the descriptions. */
 static void serve_docs(struct page *p, const struct request *r)
 {
-    char name[CONSOLE_PATH_MAX] = "docs/";
-    size_t n = strlen(name);
-    bool has_slash = r->path.n > n;
-    struct str rest = has_slash ? str_after(r->path, n + 1) : STR_NONE;
-    char clean[CONSOLE_PATH_MAX];
-    if (!console_path_clean(rest, clean) || strlen(clean) >= sizeof(name) - n) {
+    char name[CONSOLE_PATH_MAX];
+    char path[sizeof("docs/") + CONSOLE_PATH_MAX];
+    struct console_file f;
+    bool has_slash = !str_eq(r->path, STR("/docs"));
+    struct str rest = has_slash ? str_after(r->path, STR("/docs/").n) : STR_NONE;
+    if (!console_path_clean(rest, name)) {
         say_missing(p);
         return;
     }
-    const struct api_doc *doc = api_docs_find(clean);
-    memcpy(name + n, clean, strlen(clean) + 1);
-    if (!(doc && doc->is_description) && serve_file(p, r, name)) {
-        if (!has_slash) { /* its links are relative */
-            if (p->fd >= 0) {
-                p->fd = close(p->fd) < 0 ? -1 : -1;
-            }
+    (void)snprintf(path, sizeof(path), "docs/%s", name);
+    if (!api_docs_is_description(str_of(name)) && open_console(p, path, &f)) {
+        if (has_slash) {
+            serve_file(p, r, path, &f);
+        } else { /* its links are relative */
+            (void)close(f.fd);
+            http_pages_redirect("docs/", &p->head);
         }
-        return;
-    }
-    if (!doc) {
+    } else if (api_docs_find(str_of(name), &p->text)) {
+        const struct http_page_head head = {.type = console_path_type(name), .bytes = p->text.n};
+        http_pages_head(&head, &p->head);
+    } else {
         say_missing(p);
+    }
+}
+
+/* ---- gauges ---- */
+
+static void say_gauges(struct page *p)
+{
+    struct buf body = {0};
+    gw_metrics_render_json(p->gw->metrics, clock_wall_ms(), &body);
+    http_pages_json(buf_str(&body), p->is_head, &p->head);
+    p->head.failed |= body.failed;
+    buf_release(&body);
+}
+
+static void on_who(const struct auth_answer *a, void *arg)
+{
+    struct page *p = arg;
+    p->call = NULL;
+    switch (a->result) {
+    case AUTH_OK: a->admin ? say_gauges(p) : say(p, 403, ADMINS_ONLY); break;
+    case AUTH_FORBIDDEN:
+    case AUTH_NOT_FOUND: say(p, 403, ADMINS_ONLY); break;
+    case AUTH_UNAUTHORIZED: say(p, 401, "this credential is nobody's"); break;
+    case AUTH_UNAVAILABLE: say(p, 503, "who this is cannot be asked now"); break;
+    }
+    p->on_ready(p->arg);
+}
+
+static void ask_who(struct page *p, const struct request *r)
+{
+    bool cookies = origin_is_allowed(r, &p->gw->settings->broadcaster.allowed_origins);
+    const struct auth_question q = {.kind = AUTH_WHO,
+                                    .credential.token = credentials_find(r, cookies)};
+    if (q.credential.token.n == 0) {
+        say(p, 401, "this is for system administrators: a token is needed");
         return;
     }
-    const struct http_page_head head = {.type = console_path_type(clean), .bytes = doc->text.n};
-    http_pages_head(&head, &p->head);
-    p->text = doc->text;
+    p->call = auth_ask(p->gw->auth, &q, on_who, p);
+    if (!p->call) {
+        say(p, 503, "who this is cannot be asked now");
+    }
+}
+
+/* ---- life ---- */
+
+static void decide(struct page *p, const struct request *r, bool is_local)
+{
+    bool has_console = *p->gw->settings->console.dir != '\0';
+    if (!p->is_head && !str_eq(r->method, STR("GET"))) {
+        say(p, 405, "pages are read with GET or HEAD");
+    } else if (str_starts(r->path, STR("/docs"))) {
+        serve_docs(p, r);
+    } else if (!has_console) {
+        say_missing(p);
+    } else if (str_eq(r->path, STR("/console"))) {
+        http_pages_redirect("console/", &p->head);
+    } else if (!str_eq(r->path, STR("/console/metrics"))) {
+        serve_console(p, r);
+    } else if (is_local) {
+        say_gauges(p);
+    } else {
+        ask_who(p, r);
+    }
+}
+
+struct page *page_create(const struct page_options *o)
+{
+    struct page *p = calloc(1, sizeof(*p));
+    if (!p) {
+        return NULL;
+    }
+    p->gw = o->gw;
+    p->on_ready = o->on_ready;
+    p->arg = o->arg;
+    p->is_head = str_eq(o->request->method, STR("HEAD"));
+    p->fd = -1;
+    decide(p, o->request, o->is_local);
+    return p->head.failed ? page_free(p) : p;
+}
+
+struct page *page_free(struct page *p)
+{
+    if (p) {
+        auth_cancel(p->call);
+        if (p->fd >= 0) {
+            (void)close(p->fd);
+        }
+        buf_release(&p->head);
+        free(p);
+    }
+    return NULL;
+}
+
+bool page_is_ready(const struct page *p)
+{
+    return !p->call;
+}
+
+/* ---- pieces ---- */
+
+static size_t copy_from(struct str s, size_t at, char *out, size_t max)
+{
+    size_t n = MIN(s.n - at, max);
+    if (n > 0) {
+        memcpy(out, s.p + at, n);
+    }
+    return n;
+}
+
+bool page_read(struct page *p, char *out, size_t max, size_t *out_n)
+{
+    if (p->head.failed) {
+        return false;
+    }
+    if (p->sent < p->head.n) {
+        *out_n = copy_from(buf_str(&p->head), p->sent, out, max);
+        return true;
+    }
+    size_t at = p->sent - p->head.n;
+    if (p->is_head || p->fd < 0) {
+        *out_n = p->is_head ? 0 : copy_from(p->text, at, out, max);
+        return true;
+    }
+    size_t want = MIN(p->file_bytes - at, max);
+    ssize_t n = 0;
+    while (want > 0 && (n = pread(p->fd, out, want, (off_t)at)) < 0 && errno == EINTR) {
+    }
+    *out_n = n > 0 ? (size_t)n : 0;
+    return want == 0 || n > 0; /* else it was made shorter meanwhile */
+}
+
+void page_took(struct page *p, size_t n)
+{
+    p->sent += n;
 }

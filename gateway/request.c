@@ -36,6 +36,7 @@ static const struct known_field known_fields[] = {
     LIST("accept", accept),
     LIST("connection", connection),
     LIST("cookie", cookie),
+    LIST("if-none-match", if_none_match),
     LIST("upgrade", upgrade),
     LIST("x-forwarded-for", forwarded_for),
     LIST("sec-websocket-protocol", ws_protocol),

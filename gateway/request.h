@@ -28,7 +28,7 @@ struct request {
     /* p is NULL when the field is absent. */
     struct str host, origin, sec_fetch_site, authorization, real_ip, last_event_id;
     struct str ws_key, ws_version, content_length, transfer_encoding;
-    struct request_values accept, connection, cookie, upgrade, forwarded_for;
+    struct request_values accept, connection, cookie, if_none_match, upgrade, forwarded_for;
     struct request_values ws_protocol, ws_extensions;
 };
 

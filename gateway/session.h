@@ -95,3 +95,5 @@ void session_recheck_scoreboard(struct session *s, struct str token);
 /* Asks again who this is and what it may see; what it may no longer see is `revoked`, who is
  * nobody any more is closed 4001. */
 void session_recheck(struct session *s);
+/* How long ago it was last asked; 0 for one that never authenticated. */
+uint64_t session_age_of_answers_ms(const struct session *s);

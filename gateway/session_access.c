@@ -338,8 +338,14 @@ void session_identify(struct session *s, struct str token, struct str id, bool w
     }
 }
 
+uint64_t session_age_of_answers_ms(const struct session *s)
+{
+    return s->state == SESSION_OPEN && s->asked_s ? (session_now_s() - s->asked_s) * 1000ull : 0;
+}
+
 void session_recheck(struct session *s)
 {
+    s->asked_s = s->asked_s ? session_now_s() : 0;
     if (s->state != SESSION_OPEN || s->is_identifying || s->kind == SESSION_ROOM) {
         return;
     }

@@ -99,6 +99,7 @@ struct session {
     struct legacy_resume *resume;  /* owned: legacy, or NULL */
     struct sse_channels *channels; /* owned: documented Server-Sent Events, else NULL */
     char *peer;                    /* owned: address, for the log */
+    uint32_t asked_s;              /* when it was last asked who this is and what they may see */
     uint64_t sent;                 /* messages, for the log */
     struct wheel_node tick;
     struct outq out;

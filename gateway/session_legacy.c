@@ -48,8 +48,10 @@ bool session_legacy_is_first(const struct subscription *sub, const struct event 
     LIST_FOR_EACH (it, next, &s->subs) {
         const struct session_sub *other = LIST_ENTRY(it, struct session_sub, sub.session_node);
         is_after = is_after || other == self;
+        /* Several `all` are those of several servers: an event is on one of them. */
         bool before = other->filter.kind < self->filter.kind ||
-                      (other->filter.kind == self->filter.kind && !is_after);
+                      (other->filter.kind == self->filter.kind && !is_after &&
+                       self->filter.kind != TOPIC_ALL);
         if (before && access_names(&other->filter, e) && access_sees(other->sub.sight, user, e)) {
             return false;
         }
@@ -96,6 +98,7 @@ static void on_answer(const struct auth_answer *a, void *arg)
     if (s->ops->admit) {
         s->ops->admit(s->conn);
     }
+    s->asked_s = session_now_s();
     s->is_admin = a->admin;
     if (a->user.n > 0) {
         s->user = users_attach(s->gw->users, a->user, &s->user_node);

@@ -31,13 +31,24 @@ void session_send(struct session *s, struct rendering *r, uint32_t skipped)
     session_send_within(s, r, skipped, (size_t)s->gw->settings->broadcaster.queue_bytes);
 }
 
+/* QueueBytesTotal: what waits for all clients together, shared frames counted once. Over it, who has
+ * anything waiting already gets no more; the recent events kept for replays do not count. */
+static bool is_total_exceeded(const struct session *s)
+{
+    size_t alive = msg_bytes_alive();
+    size_t ring = (size_t)s->gw->metrics->ring_bytes;
+    return alive > ring &&
+           alive - ring > (size_t)s->gw->settings->broadcaster.queue_bytes_total;
+}
+
 void session_send_within(struct session *s, struct rendering *r, uint32_t skipped, size_t max_bytes)
 {
     if (s->state != SESSION_OPEN || s->is_overflowed) {
         return;
     }
     size_t before = s->out.bytes;
-    switch (outq_push(&s->out, r, skipped, max_bytes)) {
+    size_t max = is_total_exceeded(s) ? 0 : max_bytes;
+    switch (outq_push(&s->out, r, skipped, max)) {
     case OUTQ_OK: break;
     case OUTQ_CONFLATED: s->gw->metrics->conflated++; break;
     case OUTQ_FULL:

@@ -12,12 +12,12 @@
 #include "common/loop.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
-#include "gateway/inflate.h"
+#include "gateway/page.h"
 #include "gateway/session.h"
 #include "gateway/sse_conn.h"
 #include "gateway/wheel.h"
+#include "gateway/ws_message.h"
 #include "proto/limits.h"
-#include "proto/utf8.h"
 #include "proto/ws_frame.h"
 
 enum {
@@ -26,8 +26,7 @@ enum {
     FRAME_COST_MS = 1000 / LIMIT_FRAMES_PER_SECOND,
     DATA_HEADER_BYTES = 14,    /* at most, with the mask */
     CONTROL_FRAME_BYTES = 131, /* the same, with its payload */
-    DEFLATE_MORE_BYTES = 64,   /* what does not compress becomes longer by so much at most */
-    RSV1 = 0x40,               /* of a frame's first byte: the message is compressed */
+    RSV1 = 0x40,               /* of the frame's first byte */
 };
 
 enum state { HANDSHAKE, OPEN, CLOSING, ENDING, BROKEN };
@@ -37,13 +36,13 @@ struct ws_conn {
     struct lws *wsi;          /* borrowed; NULL before adoption; outlives us after it */
     struct session *session;  /* owned until session_on_closed(); NULL before admission */
     struct sse_conn *stream;  /* owned; instead of a session */
+    struct page *page;        /* the same */
     struct wheel_node deadline;
     struct ws_peer peer;
     uint64_t frames_paid_ms; /* the time up to which frames that came have used up the rate */
     uint64_t received;       /* bytes of the socket when last looked at; 0: never */
     uint32_t seen;           /* bytes since then that lws has shown us */
-    char *message;           /* owned; a message that comes in pieces, else NULL */
-    uint32_t message_len;
+    struct ws_message message; /* that comes in pieces */
     enum state state;
     struct ws_deflate deflate;
     bool is_legacy;
@@ -51,7 +50,6 @@ struct ws_conn {
     bool is_over_address_limit;
     bool was_blocked; /* lws has, or had, bytes of ours in its queue */
     bool in_frame;    /* more of the current frame is to come */
-    bool is_deflated; /* the current message is compressed */
 };
 
 static const struct transport_ops ops;
@@ -84,7 +82,8 @@ void ws_conn_free(struct ws_conn *c)
         address_limit_leave(&c->server->addresses, c->peer.count);
         c->server->connections--;
     }
-    free(c->message);
+    page_free(c->page);
+    ws_message_reset(&c->message);
     free(c);
 }
 
@@ -121,6 +120,17 @@ void ws_conn_become_stream(struct ws_conn *c, struct sse_conn *stream)
     wheel_cancel(&c->deadline);
     c->server->connections--;
     c->stream = stream;
+}
+
+void ws_conn_become_page(struct ws_conn *c, struct page *page)
+{
+    wheel_set(c->server->gw->wheel, &c->deadline, PAGE_LIMIT_S);
+    c->page = page;
+}
+
+struct page *ws_conn_page(const struct ws_conn *c)
+{
+    return c->page;
 }
 
 struct sse_conn *ws_conn_stream(const struct ws_conn *c)
@@ -207,93 +217,9 @@ static bool on_frame(struct ws_conn *c)
     return c->state == OPEN;
 }
 
-static void drop_message(struct ws_conn *c)
-{
-    free(c->message);
-    c->message = NULL;
-    c->message_len = 0;
-}
-
 static size_t message_limit(const struct ws_conn *c)
 {
     return c->is_room ? LIMIT_ROOM_MESSAGE_BYTES : LIMIT_CLIENT_MESSAGE_BYTES;
-}
-
-/* False: the session is closing now. */
-static bool decompress(struct ws_conn *c, struct str *text)
-{
-    switch (inflate_message(c->server->inflater, *text, message_limit(c), text)) {
-    case INFLATE_OK: return true;
-    case INFLATE_TOO_BIG:
-        session_close(c->session, CLOSE_TOO_BIG, close_code_reason(CLOSE_TOO_BIG));
-        return false;
-    case INFLATE_BROKEN:
-        session_close(c->session, CLOSE_BAD_UTF8, "what is compressed is broken");
-        return false;
-    case INFLATE_NO_MEMORY:
-        session_close(c->session, CLOSE_OVERLOAD, "out of memory");
-        return false;
-    }
-    return false;
-}
-
-static void deliver(struct ws_conn *c, struct str text)
-{
-    if (c->is_deflated && !decompress(c, &text)) {
-        return;
-    }
-    if (utf8_valid(text)) {
-        session_on_text(c->session, text);
-    } else {
-        session_close(c->session, CLOSE_BAD_UTF8, close_code_reason(CLOSE_BAD_UTF8));
-    }
-}
-
-/* Appends a piece; `rest` more bytes of its frame are announced, and make room at once. */
-static bool keep_piece(struct ws_conn *c, struct str piece, size_t rest)
-{
-    char *grown = realloc(c->message, MAX(c->message_len + piece.n + rest, 1u));
-    if (!grown) {
-        return false;
-    }
-    c->message = grown;
-    memcpy(grown + c->message_len, piece.n ? piece.p : "", piece.n);
-    c->message_len += (uint32_t)piece.n;
-    return true;
-}
-
-static void on_piece(struct ws_conn *c, struct str piece, size_t rest, bool is_last)
-{
-    if (is_last && !c->message) {
-        deliver(c, piece); /* the usual case: nothing is copied */
-        return;
-    }
-    if (!keep_piece(c, piece, rest)) {
-        session_close(c->session, CLOSE_OVERLOAD, "out of memory");
-        return;
-    }
-    if (is_last) {
-        char *text = TAKE(c->message);
-        size_t n = c->message_len;
-        c->message_len = 0;
-        deliver(c, (struct str){text, n});
-        free(text);
-    }
-}
-
-/* A message says in its first frame, and in no other, that it is compressed. False: the session is
- * closing now. (lws closes where this was not negotiated.) */
-static bool note_compression(struct ws_conn *c)
-{
-    bool says_so = (lws_get_reserved_bits(c->wsi) & RSV1) != 0;
-    if (c->message && says_so) {
-        session_close(c->session, CLOSE_PROTOCOL, close_code_reason(CLOSE_PROTOCOL));
-        return false;
-    }
-    if (!c->message) {
-        c->is_deflated = says_so;
-    }
-    return true;
 }
 
 void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
@@ -304,22 +230,28 @@ void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
     c->seen += (uint32_t)n + DATA_HEADER_BYTES;
     c->in_frame = rest > 0;
     if (is_new_frame && !on_frame(c)) {
-        drop_message(c);
         return;
     }
     if (c->state != OPEN || c->is_legacy) { /* a legacy client's messages say nothing to us */
         return;
     }
-    if (is_new_frame && !note_compression(c)) {
+    const struct ws_piece piece = {
+        .bytes = {bytes, n},
+        .rest = rest,
+        .begins_frame = is_new_frame,
+        .is_last = lws_is_final_fragment(c->wsi) != 0,
+        .is_binary = lws_frame_is_binary(c->wsi) != 0,
+        .says_deflated = (lws_get_reserved_bits(c->wsi) & RSV1) != 0,
+    };
+    struct ws_message_news news =
+        ws_message_add(&c->message, &piece, message_limit(c), c->server->inflater);
+    switch (news.state) {
+    case WS_MESSAGE_PENDING: return;
+    case WS_MESSAGE_WHOLE:
+        session_on_text(c->session, news.text);
+        ws_message_reset(&c->message);
         return;
-    }
-    size_t limit = message_limit(c) + (c->is_deflated ? DEFLATE_MORE_BYTES : 0);
-    if (lws_frame_is_binary(c->wsi)) {
-        session_close(c->session, CLOSE_BINARY, close_code_reason(CLOSE_BINARY));
-    } else if (c->message_len + n + rest > limit) { /* rest has 63 bits */
-        session_close(c->session, CLOSE_TOO_BIG, close_code_reason(CLOSE_TOO_BIG));
-    } else {
-        on_piece(c, (struct str){bytes, n}, rest, lws_is_final_fragment(c->wsi) != 0);
+    case WS_MESSAGE_BAD: session_close(c->session, news.code, news.why); return;
     }
 }
 
@@ -362,16 +294,32 @@ static void cut(struct ws_conn *c)
 static void on_deadline(void *arg)
 {
     struct ws_conn *c = arg;
-    if (c->state == HANDSHAKE) {
+    if (c->state == HANDSHAKE && !c->page) {
         ws_server_count_refusal(c->server, REFUSAL_TIMEOUT);
     }
     cut(c);
 }
 
-/* lws_write() does not change what it is given when told to send it raw. (Trying send() on the
- * descriptor first was measured: it is no cheaper.) */
+/* What the kernel takes at once of a plain connection never passes through libwebsockets, whose
+ * write costs a microsecond more. Only while it holds nothing itself: order is everything. */
+static size_t send_directly(struct ws_conn *c, const uint8_t *p, size_t n)
+{
+    if (c->server->tls || lws_partial_buffered(c->wsi)) {
+        return 0;
+    }
+    ssize_t sent = send(lws_get_socket_fd(c->wsi), p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? (size_t)sent : 0; /* lws finds out by itself what is wrong */
+}
+
+/* lws_write() does not change what it is given when told to send it raw. */
 static bool send_raw(struct ws_conn *c, const uint8_t *p, size_t n)
 {
+    size_t sent = send_directly(c, p, n);
+    p += sent;
+    n -= sent;
+    if (n == 0) {
+        return true;
+    }
     if (lws_write(c->wsi, (unsigned char *)p, n, LWS_WRITE_RAW) < 0) {
         cut(c);
         return false;
@@ -403,7 +351,6 @@ static void ws_conn_close(void *conn, unsigned code, struct str reason, bool at_
     uint8_t frame[WS_CONTROL_FRAME_MAX];
     size_t n = ws_frame_close(frame, code, reason);
     bool is_blocked = ws_conn_is_blocked(c);
-    drop_message(c);
     if (at_once && is_blocked) {
         cut(c);
     } else if (send_raw(c, frame, n)) {

@@ -19,6 +19,7 @@
 #include "common/compiler.h"
 #include "gateway/ws_server_internal.h"
 
+struct page;
 struct sse_conn;
 
 /* Takes over peer's reference; not yet on a socket. NULL: out of memory (nothing taken). */
@@ -35,6 +36,9 @@ struct ws_deflate *ws_conn_deflate(struct ws_conn *c);
  * and is freed with the connection. */
 void ws_conn_become_stream(struct ws_conn *c, struct sse_conn *stream);
 struct sse_conn *ws_conn_stream(const struct ws_conn *c); /* NULL: it is none */
+/* The same with a page; c has its own deadline for it. */
+void ws_conn_become_page(struct ws_conn *c, struct page *page);
+struct page *ws_conn_page(const struct ws_conn *c);
 
 /* From the callback of ws_server.c: */
 void ws_conn_bind(struct ws_conn *c, struct lws *wsi);

@@ -5,7 +5,7 @@
 
 static const struct lws_ext_options no_options[] = {{NULL, EXTARG_NONE}};
 
-/* Must give lws something to keep, and options that it looks for; else 0 is "nothing done". */
+/* lws wants something to keep, and options to look for. Otherwise 0: nothing was done. */
 static int on_extension(struct lws_context *context UNUSED, const struct lws_extension *extension,
                         struct lws *wsi UNUSED, enum lws_extension_callback_reasons why, void *user,
                         void *in, size_t n UNUSED)
@@ -17,10 +17,11 @@ static int on_extension(struct lws_context *context UNUSED, const struct lws_ext
     return 0;
 }
 
-const struct lws_extension ws_deflate_extensions[] = {
+static const struct lws_extension extensions[] = {
     {WS_DEFLATE_NAME, on_extension, WS_DEFLATE_NAME},
     {NULL, NULL, NULL},
 };
+const struct lws_extension *const ws_deflate_extensions = extensions;
 
 /* Which offer is taken was found out before (ws_extensions.c), and lws is not to know: it drops a
  * client that mentions an extension again after it was applied. Hence at the last mention. */

@@ -12,7 +12,8 @@
 struct lws_extension;
 struct lws_process_html_args;
 
-extern const struct lws_extension ws_deflate_extensions[];
+/* The list of extensions of a vhost. */
+extern const struct lws_extension *const ws_deflate_extensions;
 
 /* lws asks at each mention of the extension: may it be applied? */
 bool ws_deflate_confirm(struct ws_deflate *d);

@@ -17,6 +17,8 @@
 #include "gateway/http_pages.h"
 #include "gateway/inflate.h"
 #include "gateway/lws_request.h"
+#include "gateway/page.h"
+#include "gateway/page_tls.h"
 #include "gateway/request.h"
 #include "gateway/sse_conn.h"
 #include "gateway/sse_tls.h"
@@ -24,6 +26,7 @@
 #include "gateway/ws_deflate.h"
 #include "gateway/ws_server_internal.h"
 #include "gateway/ws_tls.h"
+#include "proto/limits.h"
 
 enum {
     USER_SPACE_BYTES = 1,
@@ -53,6 +56,25 @@ void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r, s
     if (s->gw->settings->broadcaster.max_connections_per_address > 0) {
         peer->count = address_limit_enter(&s->addresses, &behind);
     }
+}
+
+static bool is_local_name(struct str host)
+{
+    struct address a;
+    struct str name = host;
+    const char *colon = host.n > 0 ? memchr(host.p, ':', host.n) : NULL;
+    if (colon) {
+        name.n = (size_t)(colon - host.p);
+    }
+    return request_same_text(name, STR("localhost")) ||
+           (host.n > 0 && address_parse(host, &a) && address_is_loopback(&a));
+}
+
+bool ws_server_is_local(const struct ws_server *s, const struct request *r,
+                        const struct ws_peer *peer)
+{
+    return address_is_loopback(&peer->address) && !networks_hold(&s->trusted, &peer->address) &&
+           r->forwarded_for.n == 0 && !r->real_ip.p && is_local_name(r->host);
 }
 
 void ws_server_count_refusal(struct ws_server *s, enum refusal refusal)
@@ -103,6 +125,27 @@ static bool become_stream(struct ws_conn *c, struct lws *wsi, const struct reque
     return stream != NULL;
 }
 
+static void on_page_ready(void *arg)
+{
+    (void)lws_callback_on_writable(arg);
+}
+
+static bool become_page(struct ws_conn *c, struct lws *wsi, const struct request *r)
+{
+    struct ws_server *s = lws_context_user(lws_get_context(wsi));
+    const struct page_options o = {.gw = s->gw,
+                                   .request = r,
+                                   .is_local = ws_server_is_local(s, r, ws_conn_peer(c)),
+                                   .on_ready = on_page_ready,
+                                   .arg = wsi};
+    struct page *page = page_create(&o);
+    if (page) {
+        ws_conn_become_page(c, page);
+        page_tls_begin(wsi);
+    }
+    return page != NULL;
+}
+
 /* A request that came inside TLS: admits c and returns true, or writes an answer. In an upgrade no
  * stream can begin (lws asks about upgrades to other protocols, too). */
 static bool decide_tls_request(struct ws_server *s, struct ws_conn *c, struct lws *wsi,
@@ -132,6 +175,8 @@ static bool decide_tls_request(struct ws_server *s, struct ws_conn *c, struct lw
     }
     if (a.kind == ADMIT_SSE && !is_upgrade) {
         is_admitted = become_stream(c, wsi, &r, &a);
+    } else if (a.kind == ADMIT_PAGE && !is_upgrade && page_is_for(&r)) {
+        is_admitted = become_page(c, wsi, &r);
     }
     if (!is_admitted) {
         http_pages_answer(&a, why ? NULL : &r, s->gw->metrics->connections_active, &answer);
@@ -145,10 +190,24 @@ static bool decide_tls_request(struct ws_server *s, struct ws_conn *c, struct lw
     return is_admitted;
 }
 
-/* No upgrade. False: it is answered, or the second of a stream's client, which has no more to say. */
+static bool is_answering(const struct ws_conn *c)
+{
+    return ws_conn_stream(c) || ws_conn_page(c);
+}
+
+/* No upgrade. False: it is answered, or the second of a client that still gets the first answer. */
 static bool on_tls_request(struct ws_server *s, struct ws_conn *c, struct lws *wsi)
 {
-    return !ws_conn_stream(c) && decide_tls_request(s, c, wsi, false) && ws_conn_stream(c);
+    return !is_answering(c) && decide_tls_request(s, c, wsi, false) && is_answering(c);
+}
+
+/* False: the answer has been written. */
+static bool on_tls_writable(struct ws_conn *c, struct lws *wsi)
+{
+    if (ws_conn_page(c)) {
+        return page_tls_writable(ws_conn_page(c), wsi);
+    }
+    return !ws_conn_stream(c) || sse_tls_writable(ws_conn_stream(c), wsi);
 }
 
 /* Nonzero ends the connection, after what was written has gone. */
@@ -172,8 +231,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons why, void *user, vo
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return ws_conn_is_admitted(c) || decide_tls_request(s, c, wsi, true) ? 0 : 1;
     case LWS_CALLBACK_HTTP: return on_tls_request(s, c, wsi) ? 0 : -1;
-    case LWS_CALLBACK_HTTP_WRITEABLE:
-        return !ws_conn_stream(c) || sse_tls_writable(ws_conn_stream(c), wsi) ? 0 : -1;
+    case LWS_CALLBACK_HTTP_WRITEABLE: return on_tls_writable(c, wsi) ? 0 : -1;
     case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY: return ws_deflate_confirm(ws_conn_deflate(c)) ? 0 : 1;
     case LWS_CALLBACK_ADD_HEADERS: return ws_deflate_add_headers(ws_conn_deflate(c), in) ? 0 : -1;
     case LWS_CALLBACK_ESTABLISHED: ws_conn_opened(c); return 0;

@@ -11,7 +11,6 @@ from .sessions import make_clients
 from .traffic import Traffic
 from .world import places_of
 
-CLIENTS = 200
 SUBSCRIBE_LIMIT = 30.0
 ROUND = 6.0  # seconds after which the end is marked once more
 POLL = 0.05
@@ -42,7 +41,7 @@ class Run:
         self.traffic = Traffic([s.port for s in world.publishers], self.places,
                                random.Random(self.rng.random()), fault.rate, fault.pad_bytes,
                                itertools.count(number * 1_000_000 + 1))
-        self.clients = make_clients(world, self.places, self.rng, CLIENTS)
+        self.clients = make_clients(world, self.places, self.rng, fault.clients)
 
     async def sleep(self, low, high):
         await asyncio.sleep(self.rng.uniform(low, high))

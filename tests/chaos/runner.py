@@ -20,6 +20,7 @@ from .faults import all_faults
 from .run import Result, Run
 from .world import World
 
+START_ATTEMPTS = 3
 WORLD_RUNS = 40  # runs of one world: its users file names the users of all of them
 
 
@@ -57,14 +58,23 @@ class Worlds:
         fit = self.world and not self.fault.fresh and await asyncio.to_thread(self.world.is_whole)
         number = next(self.numbers, None) if fit else None
         if number is None:
+            number = await self._begin(self.directory / f"seed-{seed}")
+        return self.world, number
+
+    async def _begin(self, directory):
+        for attempt in range(START_ATTEMPTS):
             await self.end()
             runs = range(1 if self.fault.fresh else WORLD_RUNS)
             self.numbers = iter(runs)
-            number = next(self.numbers)
-            self.world = World(self.directory / f"seed-{seed}", runs, self.fault.settings,
+            self.world = World(directory / str(attempt), runs, self.fault.settings,
                                self.fault.redis_options, self.fault.sentinels)
-            await self.world.start()
-        return self.world, number
+            try:
+                await self.world.start()
+                break
+            except AssertionError as problem:  # somebody else was faster at a port
+                if "in use" not in str(problem) or attempt == START_ATTEMPTS - 1:
+                    raise
+        return next(self.numbers)
 
     async def end(self):
         """Returns what was found in the logs of its processes."""

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import redis
 
-from support.process import Process, free_port, program
+from support.process import Process, program
 from support.redis_server import RedisServer
 from support.stack import Service, merged
 from support.users import token_of
 
+from .ports import free_port
 from .proxy import Proxy
 
 GATEWAYS = PUBLISHERS = 2

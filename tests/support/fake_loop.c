@@ -31,9 +31,14 @@ uint64_t clock_mono_ms(void)
     return clock_mono_us() / 1000;
 }
 
+int64_t clock_wall_us(void)
+{
+    return 1704067200000000 + (int64_t)clock_mono_us();
+}
+
 int64_t clock_wall_ms(void)
 {
-    return 1704067200000 + (int64_t)clock_mono_ms();
+    return clock_wall_us() / 1000;
 }
 
 void fake_clock_drift_us(uint64_t us)

@@ -21,9 +21,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def program(name):
     """The path of a program of ours in the build directory under test."""
-    found = sorted(BUILD.glob(f"*/broadcaster-{name}"))
-    assert found, f"no broadcaster-{name} in {BUILD}: build it, or set BROADCASTER_BUILD"
-    return str(found[0])
+    path = BUILD / name / f"broadcaster-{name}"
+    assert path.exists(), f"{path} is missing: build it, or set BROADCASTER_BUILD"
+    return str(path)
 
 
 def wait_until(condition, limit=10.0, what="the condition", pause=0.01):

@@ -59,7 +59,7 @@ static inline void on_joined(struct subscription *sub, const struct position *p,
 static inline void deliver(struct session *c, struct rendering *r, uint32_t skipped)
 {
     char text[512] = {0};
-    const struct msg *m = rendering_msg(r, RENDERING_WS, 0);
+    const struct msg *m = rendering_msg(r, RENDERING_WS, 0, NULL);
     char type[32] = "";
     assert_non_null(m);
     assert_true(m->len < sizeof(text));

@@ -173,6 +173,40 @@ static void messages_pass_in_both_directions(void **state)
     ws_world_await_connections(w, 0);
 }
 
+/* lws reads the offers itself here, and drops clients for some that are good. */
+static void compression_is_negotiated_as_without_tls(void **state)
+{
+#define OFFER(text) "Sec-WebSocket-Extensions: " text "\r\n"
+    static const struct {
+        const char *lines;
+        bool agreed;
+    } rows[] = {
+        {OFFER("permessage-deflate; client_max_window_bits"), true},
+        {OFFER("permessage-deflate; server_max_window_bits=10"), false},
+        {OFFER("foo;\tbar=1 ,permessage-deflate"), true},
+        {OFFER("permessage-deflate, permessage-deflate; client_max_window_bits"), true},
+        {OFFER("permessage-deflate; server_max_window_bits=10,permessage-deflate,"), true},
+        {OFFER("permessage-deflate; surprise") OFFER("permessage-deflate"), true},
+        {OFFER("permessage-deflate") OFFER("permessage-deflate; surprise"), true},
+        {"", false},
+    };
+    struct ws_world *w = *state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct ws_client c = connect_tls(w);
+        ws_client_upgrade(&c, "/", rows[i].lines);
+        struct session *s = ws_world_newest(w);
+        assert_int_equal(s->format, rows[i].agreed ? RENDERING_WS_DEFLATE : RENDERING_WS);
+        ws_client_send_frame(&c, 0xc1, STR("\xf2\x48\xcd\xc9\xc9\x07\x00"));
+        if (rows[i].agreed) {
+            ws_world_await_texts(w, s, "Hello\n");
+        } else {
+            ws_client_expect_close(&c, 1002);
+        }
+        ws_client_release(&c);
+        ws_world_await_connections(w, 0);
+    }
+}
+
 static void refusals_and_pages_are_answered(void **state)
 {
     struct ws_world *w = *state;
@@ -268,6 +302,7 @@ int main(void)
         T(upgrade_carries_query_and_cookies),
         T(cookies_of_sixty_kilobytes_are_taken),
         T(messages_pass_in_both_directions),
+        T(compression_is_negotiated_as_without_tls),
         T(refusals_and_pages_are_answered),
         T(client_without_tls_or_words_is_let_go),
         T(reload_serves_new_certificates_and_keeps_old_ones_on_error),

@@ -47,6 +47,7 @@ struct session *session_create(struct gw *gw, const struct session_request *q)
     assert_non_null(s);
     s->kind = q->kind;
     s->ops = q->ops;
+    s->format = q->format;
     s->conn = q->conn;
     s->token = copy(q->credential_token);
     s->filters = copy(q->filters);

@@ -22,6 +22,7 @@ struct session {
     struct session *next;
     enum session_kind kind;
     const struct transport_ops *ops;
+    enum rendering_format format;
     void *conn;
     char *token, *filters, *peer;
     struct sse_channels *channels; /* NULL: no stream of them */

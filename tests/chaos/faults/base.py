@@ -14,6 +14,7 @@ class Fault:
     fresh = False         # a world of its own for each run
     rate = 60.0           # events per second
     pad_bytes = 0         # greatest padding of an event, 0: small ones
+    clients = 200
     settle_limit = 45.0   # seconds until everybody must be complete
 
     async def prepare(self, run):

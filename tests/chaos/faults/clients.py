@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Clients that do not read, and all of them gone at once."""
-from support.process import free_port
+import asyncio
+import time
 
 from ..checker import SCOREBOARD
+from ..ports import free_port
 from ..proxy import DOWN, Proxy
 from ..sessions import make_admins
 from ..traffic import NOTICE, Backend
@@ -72,4 +74,32 @@ class AllDropped(Fault):
             await run.sleep(0.02, 1.2)
 
 
-FAULTS = (ReadsNothing, ReadsByByte, AllDropped)
+class TwoThousand(Fault):
+    """Redis is read once for a topic, not once for a client."""
+    name = "two-thousand-dropped"
+    about = "2,000 clients reset at once: all complete within 10 s, reads of Redis counted"
+    clients = 2000
+    rate = 8.0
+    fresh = True
+
+    def reads(self, run):
+        return sum(gateway.metrics().total("broadcaster_log_reads_total")
+                   for gateway in run.world.gateways)
+
+    async def inject(self, run):
+        before = await asyncio.to_thread(self.reads, run)
+        for proxy in run.world.client_proxies:
+            proxy.cut()
+        dropped = time.monotonic()
+        await asyncio.sleep(0.3)
+        while not all(client.is_settled() for client in run.clients):
+            assert time.monotonic() - dropped < 10, "not all are back after 10 s"
+            await asyncio.sleep(0.05)
+        topics = {c.topic for client in run.clients for c in client.channels.values()}
+        reads = await asyncio.to_thread(self.reads, run) - before
+        # Each gateway may join each topic anew, and a read may take two pages.
+        most = 4 * len(topics) * len(run.world.gateways)
+        assert reads <= most, f"{reads} reads of Redis for {len(topics)} topics"
+
+
+FAULTS = (ReadsNothing, ReadsByByte, AllDropped, TwoThousand)

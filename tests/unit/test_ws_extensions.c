@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+/* cmocka needs the first four. */
+#include <cmocka.h>
+
+#include "gateway/request.h"
+#include "gateway/ws_extensions.h"
+
+#define PLAIN_ANSWER "; server_no_context_takeover; client_no_context_takeover"
+
+static struct request_values values(const char *one)
+{
+    return (struct request_values){.v = {str_of(one)}, .n = 1};
+}
+
+static void offers_are_taken_or_passed_over(void **state)
+{
+    static const struct {
+        const char *offers;
+        bool agreed;
+        unsigned mentions;
+    } rows[] = {
+        {"", false, 0},
+        {" \t", false, 0},
+        {",, ,", false, 0},
+        {"permessage-deflate", true, 1},
+        {" ,permessage-deflate\t, ", true, 1},
+        {"x-webkit-deflate-frame", false, 0},
+        {"permessage-deflates", false, 0},
+        {"permessage-bzip2; a=b; c, permessage-deflate", true, 1},
+        {"foo; a=\"b\", bar;c", false, 0},
+        {"permessage-deflate; client_max_window_bits", true, 1},
+        {"permessage-deflate;client_max_window_bits=8", true, 1},
+        {"permessage-deflate ; client_max_window_bits = \"15\"", true, 1},
+        {"permessage-deflate; client_max_window_bits=\"1\\0\"", true, 1},
+        {"permessage-deflate; client_max_window_bits=7", false, 1},
+        {"permessage-deflate; client_max_window_bits=16", false, 1},
+        {"permessage-deflate; client_max_window_bits=08", false, 1},
+        {"permessage-deflate; client_max_window_bits=100", false, 1},
+        {"permessage-deflate; client_max_window_bits=1000000000000", false, 1},
+        {"permessage-deflate; client_max_window_bits=ten", false, 1},
+        {"permessage-deflate; client_max_window_bits; client_max_window_bits", false, 1},
+        {"permessage-deflate; server_no_context_takeover; client_no_context_takeover", true, 1},
+        {"permessage-deflate; server_no_context_takeover=true", false, 1},
+        {"permessage-deflate; client_no_context_takeover=1", false, 1},
+        {"permessage-deflate; server_no_context_takeover; server_no_context_takeover", false, 1},
+        {"permessage-deflate; server_max_window_bits", false, 1},
+        {"permessage-deflate; server_max_window_bits=14", false, 1},
+        {"permessage-deflate; server_max_window_bits=150", false, 1},
+        {"permessage-deflate; server_max_window_bits=8", false, 1},
+        {"permessage-deflate; surprise", false, 1},
+        {"permessage-deflate; Client_max_window_bits", false, 1},
+        {"permessage-deflate; server_max_window_bits=10, permessage-deflate", true, 2},
+        {"permessage-deflate, permessage-deflate; surprise, x, permessage-deflate", true, 3},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct request_values v = values(rows[i].offers);
+        struct ws_deflate d;
+        if (!ws_extensions_read(&v, &d)) {
+            fail_msg("malformed: %s", rows[i].offers);
+        }
+        if (d.is_agreed != rows[i].agreed || d.mentions != rows[i].mentions) {
+            fail_msg("%s: agreed %d, mentions %u", rows[i].offers, d.is_agreed, d.mentions);
+        }
+    }
+}
+
+static void what_is_no_list_of_extensions_is_malformed(void **state)
+{
+    static const char *const rows[] = {
+        ";",
+        "=",
+        "permessage-deflate;",
+        "permessage-deflate; ,",
+        "permessage-deflate; =1",
+        "permessage-deflate; client_max_window_bits=",
+        "permessage-deflate; client_max_window_bits=\"\"",
+        "permessage-deflate; client_max_window_bits=\"10",
+        "permessage-deflate; client_max_window_bits=\"1 0\"",
+        "permessage-deflate; client_max_window_bits=\"10\\",
+        "permessage-deflate; client_max_window_bits=\"10\"x",
+        "permessage-deflate; client_max_window_bits=10 11",
+        "permessage-deflate; a=b=c",
+        "permessage-deflate; a=\"b, permessage-deflate\"",
+        "permessage deflate",
+        "permessage-deflate, @",
+        "permessage-deflate \"x\"",
+        "\"permessage-deflate\"",
+        "perm\xc3\xa9ssage",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct request_values v = values(rows[i]);
+        struct ws_deflate d;
+        if (ws_extensions_read(&v, &d)) {
+            fail_msg("not malformed: %s", rows[i]);
+        }
+    }
+}
+
+static void several_fields_are_one_list(void **state)
+{
+    (void)state;
+    const struct request_values v = {.v = {STR("foo"),
+                                           STR("permessage-deflate; server_max_window_bits=9"),
+                                           STR("permessage-deflate; server_max_window_bits=15")},
+                                     .n = 3};
+    struct ws_deflate d;
+    assert_true(ws_extensions_read(&v, &d));
+    assert_true(d.is_agreed);
+    assert_int_equal(d.mentions, 2);
+    const struct request_values none = {.n = 0};
+    assert_true(ws_extensions_read(&none, &d));
+    assert_false(d.is_agreed);
+}
+
+static void answer_names_the_window_to_those_who_ask(void **state)
+{
+    static const struct {
+        const char *offers;
+        const char *answer;
+    } rows[] = {
+        {"permessage-deflate", PLAIN_ANSWER},
+        {"permessage-deflate; client_max_window_bits", PLAIN_ANSWER},
+        {"permessage-deflate; server_max_window_bits=15",
+         PLAIN_ANSWER "; server_max_window_bits=15"},
+        {"permessage-deflate, permessage-deflate; server_max_window_bits=15", PLAIN_ANSWER},
+        {"permessage-deflate; x, permessage-deflate; server_max_window_bits=\"15\"",
+         PLAIN_ANSWER "; server_max_window_bits=15"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct request_values v = values(rows[i].offers);
+        struct ws_deflate d;
+        assert_true(ws_extensions_read(&v, &d));
+        assert_true(d.is_agreed);
+        struct str answer = ws_deflate_answer(&d);
+        assert_int_equal(answer.n, strlen(rows[i].answer));
+        assert_memory_equal(answer.p, rows[i].answer, answer.n);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(offers_are_taken_or_passed_over),
+        cmocka_unit_test(what_is_no_list_of_extensions_is_malformed),
+        cmocka_unit_test(several_fields_are_one_list),
+        cmocka_unit_test(answer_names_the_window_to_those_who_ask),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

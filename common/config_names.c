@@ -2,7 +2,6 @@
 /* config_names: names in the settings table. */
 #include "common/config_names.h"
 
-#include <ctype.h>
 #include <strings.h>
 
 typedef bool (*equal_fn)(struct str a, struct str b);
@@ -90,7 +89,7 @@ static size_t distance(struct str a, struct str b)
         size_t diagonal = row[0]; /* of (i, j) while row[j + 1] becomes (i + 1, j + 1) */
         row[0] = i + 1;
         for (size_t j = 0; j < b.n; j++) {
-            bool same = tolower((unsigned char)a.p[i]) == tolower((unsigned char)b.p[j]);
+            bool same = strncasecmp(&a.p[i], &b.p[j], 1) == 0;
             size_t replaced = diagonal + !same;
             diagonal = row[j + 1];
             row[j + 1] = MIN(replaced, 1 + MIN(row[j], row[j + 1]));

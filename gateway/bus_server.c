@@ -66,20 +66,20 @@ static void send_names(void *arg)
     }
 }
 
-void bus_server_subscribe(struct bus_server *b, struct str topic)
+void bus_server_subscribe(struct bus_server *b, struct str name)
 {
     if (redis_link_is_ready(b->subscriber)) {
-        topic_names_remove(b->to_leave, topic);
-        topic_names_add(b->to_join, topic);
+        topic_names_remove(b->to_leave, name);
+        topic_names_add(b->to_join, name);
         loop_defer(b->o.loop, &b->send_names);
     }
 }
 
-void bus_server_unsubscribe(struct bus_server *b, struct str topic)
+void bus_server_unsubscribe(struct bus_server *b, struct str name)
 {
     if (redis_link_is_ready(b->subscriber)) {
-        topic_names_remove(b->to_join, topic);
-        topic_names_add(b->to_leave, topic);
+        topic_names_remove(b->to_join, name);
+        topic_names_add(b->to_leave, name);
         loop_defer(b->o.loop, &b->send_names);
     }
 }

@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#define ZLIB_CONST /* its input is const */
+#define ZLIB_CONST /* next_in points to what is not changed */
 #include <zlib.h>
 
 #include "common/buf.h"
@@ -72,7 +74,7 @@ static bool compress_frames(struct deflater *d, const struct msg *plain, size_t 
     size_t len;
     for (size_t at = 0; (len = ws_frame_next(plain, at)) > 0; at += len) {
         size_t n = ws_frame_payload_at(plain, at);
-        d->z.next_in = (unsigned char *)(uintptr_t)(plain->bytes + at + len - n);
+        d->z.next_in = plain->bytes + at + len - n;
         d->z.avail_in = (unsigned)n;
         bool is_last = at + len == plain->len;
         if (!drain(d, is_last ? Z_SYNC_FLUSH : Z_NO_FLUSH, limit, out)) {

@@ -59,6 +59,7 @@ static void tick_feed(struct feed *f, uint64_t now)
         return;
     }
     feed_retry_backfill(f);
+    feed_retry_confirm(f);
     feed_retry_scoreboards(f);
     if (f->read_owed && !f->read_pending && f->state == FEED_READING) {
         feed_start_read(f);

@@ -54,18 +54,18 @@ struct feeds_options {
     struct gw_metrics *metrics;         /* borrowed */
 };
 struct feeds *feeds_create(struct loop *l, const struct feeds_options *o);
-struct feeds *feeds_free(struct feeds *f); /* accepts NULL */
+struct feeds *feeds_free(struct feeds *all); /* accepts NULL */
 DEFINE_AUTO(feeds)
 
 /* From the bus. */
-void feeds_on_up(struct feeds *f, unsigned server);
-void feeds_on_down(struct feeds *f, unsigned server);
-void feeds_on_reader_up(struct feeds *f, unsigned server);
-void feeds_on_subscribed(struct feeds *f, struct str topic);
-void feeds_on_message(struct feeds *f, struct str topic, struct str bytes);
+void feeds_on_up(struct feeds *all, unsigned server);
+void feeds_on_down(struct feeds *all, unsigned server);
+void feeds_on_reader_up(struct feeds *all, unsigned server);
+void feeds_on_subscribed(struct feeds *all, struct str topic);
+void feeds_on_message(struct feeds *all, struct str topic, struct str bytes);
 
 /* The feed of a topic for its one owner; made, or taken back while it lingers. NULL: no memory. */
-struct feed *feed_get(struct feeds *f, struct str topic, void *owner);
+struct feed *feed_get(struct feeds *all, struct str topic, void *owner);
 /* The owner lets go; nothing is called for it any more. */
 void feed_put(struct feed *feed);
 bool feed_is_live(const struct feed *feed);
@@ -78,6 +78,12 @@ enum feed_reach {
     FEED_LOST   /* the log does not reach back so far */
 };
 enum feed_reach feed_reach(struct feed *feed, uint64_t after);
+/* Is our position really the newest? A client that was at another gateway may know better than a
+ * link that has fallen silent. feed_confirm() asks Redis, and on_live() or on_backfill() follows;
+ * true: that was asked and answered after the moment when feed_moment() was taken. */
+uint32_t feed_moment(const struct feed *feed);
+bool feed_is_confirmed(const struct feed *feed, uint32_t since);
+void feed_confirm(struct feed *feed);
 /* The event with this offset, while the ring holds it. */
 const struct ring_entry *feed_entry(const struct feed *feed, uint64_t offset);
 
@@ -85,5 +91,5 @@ const struct ring_entry *feed_entry(const struct feed *feed, uint64_t offset);
 void feed_ask_scoreboards(struct feed *feed);
 
 /* For /debug/topics: one JSON object per feed, joined by commas. */
-void feeds_debug(const struct feeds *f, struct buf *out);
-size_t feeds_count(const struct feeds *f);
+void feeds_debug(const struct feeds *all, struct buf *out);
+size_t feeds_count(const struct feeds *all);

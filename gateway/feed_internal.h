@@ -31,7 +31,10 @@ struct feed {
     bool read_states;         /* this read wants the scoreboards' texts too */
     bool skip_ahead;        /* too much waited: the next read only takes the position, as a reset */
     unsigned disagreements; /* position checks in a row that differed */
-    struct list waiting;    /* struct waiting_msg, in order of arrival */
+    uint32_t confirms_begun, confirms_done; /* done: number of the last one that was answered */
+    bool confirm_pending;
+    bool confirm_owed;   /* the reader was away, or failed: ask again */
+    struct list waiting; /* struct waiting_msg, in order of arrival */
     size_t waiting_bytes;
     struct ring ring;
     /* Backfill: older entries on their way in front of the ring. */
@@ -71,6 +74,7 @@ void feed_start_read(struct feed *f); /* SUBSCRIBING or LIVE -> READING */
 void feed_take_message(struct feed *f, struct str bytes);
 void feed_drop_waiting(struct feed *f);
 void feed_check_position(struct feed *f);
+void feed_retry_confirm(struct feed *f); /* when one is owed */
 /* feed_backfill.c */
 void feed_start_backfill(struct feed *f, uint64_t after);
 void feed_retry_backfill(struct feed *f); /* when one is owed */

@@ -110,7 +110,8 @@ static bool is_epoch(const struct feed *f, const struct position *p)
 /* Takes what waited; stops at a hole. True: nothing waits any more. */
 static bool take_waiting(struct feed *f)
 {
-    LIST_FOR_EACH (it, next, &f->waiting) {
+    /* The analyzer does not see that list_del() has changed the head before a node is freed. */
+    LIST_FOR_EACH (it, next, &f->waiting) { /* NOLINT(clang-analyzer-unix.Malloc) */
         struct waiting_msg *w = LIST_ENTRY(it, struct waiting_msg, node);
         struct published p;
         if (!feed_decode(f, msg_str(w->m), &p)) {
@@ -377,5 +378,60 @@ void feed_check_position(struct feed *f)
     struct bus_read q = {.topic = f->topic};
     if (bus_read_topic(f->feeds->bus, &q, on_check, f)) {
         f->reads++;
+    }
+}
+
+/* ---- a client that knows of a newer position ---- */
+
+uint32_t feed_moment(const struct feed *f)
+{
+    return f->confirms_begun;
+}
+
+bool feed_is_confirmed(const struct feed *f, uint32_t since)
+{
+    return f->confirms_done != 0 && f->confirms_done - since - 1 < UINT32_MAX / 2;
+}
+
+static void on_confirm(const struct bus_page *page, void *arg)
+{
+    struct feed *f = arg;
+    f->confirm_pending = false;
+    if (!feed_answered(f)) {
+        return;
+    }
+    f->confirm_owed = !page;
+    if (!page) {
+        return;
+    }
+    f->confirms_done = f->confirms_begun;
+    if (f->state != FEED_LIVE) {
+        return; /* on_live() follows */
+    }
+    struct position now = {.offset = page->last};
+    memcpy(now.epoch, page->epoch.p, EPOCH_LEN);
+    if (!is_epoch(f, &now) || now.offset > f->position.offset) {
+        feed_start_read(f);
+    } else if (f->owner) {
+        f->feeds->handler->on_backfill(f->owner);
+    }
+}
+
+void feed_confirm(struct feed *f)
+{
+    if (f->confirm_pending) {
+        return; /* perhaps too old an answer: who waits asks again then */
+    }
+    struct bus_read q = {.topic = f->topic};
+    f->confirms_begun++;
+    f->confirm_pending = bus_read_topic(f->feeds->bus, &q, on_confirm, f);
+    f->confirm_owed = !f->confirm_pending;
+    f->reads += f->confirm_pending;
+}
+
+void feed_retry_confirm(struct feed *f)
+{
+    if (f->confirm_owed && f->owner) {
+        feed_confirm(f);
     }
 }

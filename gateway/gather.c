@@ -38,9 +38,18 @@ struct gather *gather_free(struct gather *g)
     return NULL;
 }
 
+static bool is_sequence(const struct gather *g, struct msg *const *msgs, size_t n)
+{
+    size_t same = 0;
+    while (same < n && same < g->n && msgs[same] == g->seq[same]) {
+        same++;
+    }
+    return same == n && same == g->n;
+}
+
 struct str gather_bytes(struct gather *g, struct msg *const *msgs, size_t n)
 {
-    if (n != g->n || memcmp(msgs, g->seq, n * sizeof(*msgs)) != 0) {
+    if (!is_sequence(g, msgs, n)) {
         forget(g);
         for (size_t i = 0; i < n; i++) {
             g->seq[i] = msg_ref(msgs[i]);

@@ -212,6 +212,7 @@ bool hub_join(struct hub *h, struct subscription *sub, const struct hub_place *p
     v->n_subs++;
     sub->view = v;
     sub->state = SUB_ASKING;
+    sub->asked_at = feed_moment(t->feed);
     list_push_back(&v->catching, &sub->catching_node);
     replay_settle(h, sub);
     return true;
@@ -256,6 +257,7 @@ void hub_restart(struct hub *h, struct subscription *sub)
         return;
     }
     view_out_of_live(sub->view, sub);
+    sub->asked_at = feed_moment(sub->view->topic->feed);
     if (sub->state != SUB_ASKING) {
         sub->state = SUB_WAITING;
     }

@@ -190,8 +190,12 @@ static void settle_resuming(struct hub *h, struct subscription *sub)
 {
     struct feed *feed = sub->view->topic->feed;
     const struct position *now = feed_position(feed);
-    if (sub->asked_bad || !position_same_epoch(&sub->asked, now) ||
-        sub->asked.offset > now->offset) {
+    bool fits = position_same_epoch(&sub->asked, now) && sub->asked.offset <= now->offset;
+    if (!fits && !sub->asked_bad && !feed_is_confirmed(feed, sub->asked_at)) {
+        feed_confirm(feed); /* it may be us who lag */
+        return;
+    }
+    if (!fits || sub->asked_bad) {
         settle(h, sub, now, RECOVERED_NO);
         return;
     }

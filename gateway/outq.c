@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/outq.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ void outq_release(struct outq *q)
 
 static bool grow(struct outq *q)
 {
+    assert(q->cap >= OUTQ_INLINE);
     uint32_t cap = q->cap * 4;
     struct outq_slot *slots = malloc(cap * sizeof(*slots));
     if (!slots) {

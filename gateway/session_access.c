@@ -298,6 +298,7 @@ static void finish_identify(struct session *s, const struct auth_answer *a)
     free(s->token);
     s->token = s->new_token;
     s->new_token = NULL;
+    s->asked_s = session_now_s();
     become(s, a);
     s->is_settling = true; /* not before: settling runs commands, which may end subscriptions */
     session_ask_next(s);

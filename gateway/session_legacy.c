@@ -188,7 +188,7 @@ static bool join_all(struct session *s)
             (filters[i].kind == TOPIC_ALL && !join_all_of_other_servers(s, &filters[i]))) {
             return false;
         }
-        rest = comma ? str_after(rest, len + 1) : STR_NONE;
+        rest = str_after(rest, MIN(len + 1, rest.n));
     }
     return true;
 }

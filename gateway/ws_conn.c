@@ -39,9 +39,9 @@ struct ws_conn {
     struct page *page;        /* the same */
     struct wheel_node deadline;
     struct ws_peer peer;
-    uint64_t frames_paid_ms; /* the time up to which frames that came have used up the rate */
-    uint64_t received;       /* bytes of the socket when last looked at; 0: never */
-    uint32_t seen;           /* bytes since then that lws has shown us */
+    uint64_t frames_paid_ms;   /* the time up to which frames that came have used up the rate */
+    uint64_t received;         /* bytes of the socket when last looked at; 0: never */
+    uint32_t seen;             /* bytes since then that lws has shown us */
     struct ws_message message; /* that comes in pieces */
     enum state state;
     struct ws_deflate deflate;

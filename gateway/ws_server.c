@@ -153,7 +153,7 @@ static bool decide_tls_request(struct ws_server *s, struct ws_conn *c, struct lw
 {
     struct buf head = {0};
     struct buf answer = {0};
-    struct request r;
+    struct request r = {0};
     struct admission a;
     lws_request_write(wsi, &head);
     const char *why = head.failed ? "out of memory" : lws_request_check(wsi);

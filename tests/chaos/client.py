@@ -146,7 +146,7 @@ class Client:
         self.marks = {}      # label -> greatest sequence number of an end mark
         self.connections = 0
         self.wire = None
-        self.turn = number
+        self.turn = rng.randrange(len(ports))
         self.stopping = False
         self._ended = asyncio.Event()
         self._leave = None   # when `reconnect` asks us to go

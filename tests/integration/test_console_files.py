@@ -136,7 +136,6 @@ def test_large_file_arrives_whole_and_slow_readers_cost_no_memory(console_stack,
     slow = []
     for _ in range(40):
         client = socket.create_connection(("127.0.0.1", console_stack.gateway.port))
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(request)
         slow.append(client)
     assert get("/console/").status == 200

@@ -91,3 +91,20 @@ def test_queue_of_one_client_is_bounded(make_stack):
     wait_until(lambda: stack.gateway.metrics()["broadcaster_queue_bytes"] == 0,
                what="the queue to be given back")
     slow.abort()
+
+
+def test_all_queues_together_are_bounded(make_stack):
+    stack = make_stack(settings={"Broadcaster": {
+        "WriteTimeout": 60, "QueueBytes": 4_000_000, "QueueBytesTotal": 4_000_000}})
+    places = [stack.place() for _ in range(8)]
+    slow = [stack.ws("root").subscribed(place.contest_channel) for place in places]
+    for client in slow:
+        client.pause_reading()
+    quick = stack.ws("ana").subscribed(places[0].contest_channel)
+    for n in range(60):  # 48 MB in different frames: none of the queues alone is over its bound
+        for place in places:
+            stack.post(padded(events.contest_update(place, n)))
+        assert quick.recv()["data"]["n"] == n
+    assert stack.gateway.metrics()["broadcaster_slow_closes_total"] >= 1
+    assert stack.gateway.metrics()["broadcaster_queue_bytes"] < 5_000_000
+    assert quick.is_open()

@@ -35,6 +35,10 @@ const char *fake_bus_commands(struct bus *b);
  * for no answer at all. */
 void fake_bus_answer_command(struct bus *b, const char *const *fields);
 size_t fake_bus_n_commands(const struct bus *b);           /* without an answer */
+/* Answers the oldest of bus_command() with a number. */
+void fake_bus_answer_number(struct bus *b, long long n);
+/* The last argument of the newest bus_command(); empty: there was none. */
+struct str fake_bus_argument(const struct bus *b);
 size_t fake_bus_n_reads(const struct bus *b);              /* questions without an answer */
 const struct bus_read *fake_bus_read(const struct bus *b); /* the oldest of them */
 void fake_bus_look(struct bus *b);   /* Redis looks now at the oldest not yet looked at */

@@ -28,6 +28,7 @@ class Account:
     contest_admin: list = field(default_factory=list)
     problem_admin: list = field(default_factory=list)
     problemset_admin: list = field(default_factory=list)
+    problemsets: set = field(default_factory=set)
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Frontend:
     def __init__(self):
         self.port = free_port()
         self.accounts, self.contests, self.problems = {}, {}, {}
-        self.problemsets, self.scoreboards = {}, {}
+        self.problemsets, self.scoreboards, self.problemset_tokens = {}, {}, {}
         self.delay, self.mode = 0.0, "ok"
         self.close_idle = False  # hang up after each answer, without having said so
         self.calls = []
@@ -85,6 +86,12 @@ class Frontend:
 
     def add_problem(self, alias, public=True):
         self.problems[alias] = public
+
+    def add_problemset(self, number, public=False, token=None):
+        """A contest's or an assignment's; the token is that of its public scoreboard."""
+        self.problemsets[number] = public
+        if token:
+            self.problemset_tokens[token] = number
 
     # --- switches ---
 
@@ -177,8 +184,8 @@ class Frontend:
             raise Refused(404, "problemNotFound")
         if kind == "problem" and not self.problems[name] and not admin:
             raise Refused(403, "userNotAllowed")
-        if kind == "problemset" and int(name) not in self.problemsets:
-            raise Refused(404, "problemsetNotFound")
+        if kind == "problemset":
+            self.check_problemset(name, token, account)
         # Kinds it does not know pass, like those of the real one.
 
     def check_contest(self, name, token, account):
@@ -188,6 +195,16 @@ class Frontend:
             return
         if not (account and (account.admin or name in account.contests
                              or name in account.contest_admin)):
+            raise Refused(403, "userNotAllowed")
+
+    def check_problemset(self, name, token, account):
+        number = int(name) if name and name.isdigit() else None
+        if number not in self.problemsets:
+            raise Refused(404, "problemsetNotFound")
+        if self.problemset_tokens.get(token) == number or self.problemsets[number]:
+            return
+        if not (account and (account.admin or number in account.problemsets
+                             or number in account.problemset_admin)):
             raise Refused(403, "userNotAllowed")
 
 

@@ -31,7 +31,7 @@ class WebSocket:
     """One client. Everything received is kept in `texts`; recv() and ask() take it in order."""
 
     def __init__(self, port, path="/events/", token=None, headers=None, origin=None,
-                 subprotocols=None, compression=None, tls=None, uri=None):
+                 subprotocols=None, compression=None, extensions=None, tls=None, uri=None):
         uri = uri or f"{'wss' if tls else 'ws'}://localhost:{port}{path}"
         headers = dict(headers or {})
         if token:
@@ -42,7 +42,7 @@ class WebSocket:
         self._inbox = queue.Queue()
         self._ws = background.run(self._connect(
             uri, extra_headers=headers, origin=origin, subprotocols=subprotocols,
-            compression=compression, ssl=tls))
+            compression=compression, extensions=extensions, ssl=tls))
 
     async def _connect(self, uri, **options):
         ws = await websockets.connect(

@@ -382,6 +382,22 @@ static void another_epoch_found_after_a_link_loss_is_a_reset(void **state)
     assert_at(f, FAKE_EPOCH_B, 0);
 }
 
+static void history_that_comes_back_goes_on_where_it_was_left(void **state)
+{
+    struct fixture *f = *state;
+    go_live_at_three(f);
+    fake_new_epoch(f->topic, FAKE_EPOCH_B); /* the link is at a wrong server */
+    publish_live(f, 1);
+    fake_bus_answer_all(f->bus);
+    assert_heard(f, "reset 1 live ");
+    fake_new_epoch(f->topic, FAKE_EPOCH_A);
+    publish(f, 4);
+    publish_live(f, 1);
+    fake_bus_answer_all(f->bus);
+    assert_heard(f, "reset 4 5 live "); /* not 1 to 3 once more */
+    assert_at(f, FAKE_EPOCH_A, 5);
+}
+
 static void same_epoch_behind_our_position_is_a_reset(void **state)
 {
     struct fixture *f = *state;
@@ -424,6 +440,7 @@ int main(void)
         TEST(old_history_of_another_epoch_is_a_reset_to_its_end),
         TEST(young_history_whose_log_has_lost_its_beginning_is_a_reset_to_its_end),
         TEST(another_epoch_found_after_a_link_loss_is_a_reset),
+        TEST(history_that_comes_back_goes_on_where_it_was_left),
         TEST(same_epoch_behind_our_position_is_a_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,6 +286,27 @@ static void only_the_newest_scoreboard_of_each_kind_is_replayed(void **state)
     assert_heard(&f->c[0], "7 ");
 }
 
+static void scoreboards_replaced_during_a_gap_are_counted_for_those_connected(void **state)
+{
+    struct fixture *f = *state;
+    begin_at_three(f);
+    subscribe(f, &f->c[0], VIEW_CONTEST_ADMIN, SIGHT_ALL);
+    subscribe(f, &f->c[1], VIEW_SCOREBOARD, SIGHT_PUBLIC);
+    buf_clear(&f->c[0].heard);
+    buf_clear(&f->c[1].heard);
+    feeds_on_down(f->feeds, 0);
+    publish_board(f, true);  /* 4 */
+    publish_board(f, true);  /* 5 */
+    publish_board(f, false); /* 6 */
+    publish_board(f, true);  /* 7 */
+    feeds_on_up(f->feeds, 0);
+    answer_all(f);
+    assert_heard(&f->c[0], "6 7+2 ");
+    assert_heard(&f->c[1], "7+2 ");
+    board(f, true);
+    assert_heard(&f->c[0], "8 ");
+}
+
 /* ---- reset, restart, position ---- */
 
 static void reset_reaches_everybody_once_and_not_the_legacy(void **state)
@@ -541,6 +562,7 @@ int main(void)
         TEST(replay_in_the_middle_of_a_new_epoch_is_a_reset),
         TEST(same_offsets_of_a_new_epoch_are_not_taken_for_the_old_ones),
         TEST(only_the_newest_scoreboard_of_each_kind_is_replayed),
+        TEST(scoreboards_replaced_during_a_gap_are_counted_for_those_connected),
         TEST(reset_reaches_everybody_once_and_not_the_legacy),
         TEST(second_subscribe_answers_the_position_and_changes_nothing),
         TEST(second_subscribe_with_a_position_restarts_from_there),

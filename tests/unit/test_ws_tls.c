@@ -21,6 +21,8 @@
 #define UPGRADE "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define V13 "Sec-WebSocket-Version: 13\r\n"
+#define X16 "xxxxxxxxxxxxxxxx"
+#define X256 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16
 
 static char dir[] = "/tmp/test_ws_tls.XXXXXX";
 static char cert_file[64];
@@ -224,6 +226,10 @@ static void refusals_and_pages_are_answered(void **state)
         {"GET / HTTP/1.1\r\n" HOST UPGRADE V13 "\r\n", "HTTP/1.1 400 ", "Sec-WebSocket-Key"},
         {"GET / HTTP/1.1\r\n" HOST UPGRADE KEY V13 "Sec-WebSocket-Protocol: chat\r\n\r\n",
          "HTTP/1.1 400 ", "com.omegaup.events"},
+        {"GET / HTTP/1.1\r\n" HOST UPGRADE KEY V13 "Sec-WebSocket-Extensions: a=\r\n\r\n",
+         "HTTP/1.1 400 ", "Sec-WebSocket-Extensions header field is malformed"},
+        {"GET / HTTP/1.1\r\n" HOST UPGRADE KEY V13 "Sec-WebSocket-Extensions: x;" X256 "\r\n\r\n",
+         "HTTP/1.1 400 ", "Sec-WebSocket-Extensions header field is too long"},
         {"GET /?filter=/a%0d%0ab HTTP/1.1\r\n" HOST UPGRADE KEY V13 "\r\n", "HTTP/1.1 400 ",
          "filter"},
         {"GET /events/ HTTP/1.1\r\n" HOST "Accept: text/event-stream\r\n\r\n", "HTTP/1.1 400 ",

@@ -32,8 +32,9 @@ static struct ws_world *world_of(struct gw *gw)
 
 static char *copy(struct str s)
 {
-    char *z = strndup(s.n ? s.p : "", s.n);
+    char *z = calloc(1, s.n + 1);
     assert_non_null(z);
+    memcpy(z, s.n ? s.p : "", s.n);
     return z;
 }
 

@@ -9,9 +9,9 @@ add_custom_target(lint COMMAND "${PROJECT_SOURCE_DIR}/tools/lint" VERBATIM)
 find_program(RUN_CLANG_TIDY NAMES run-clang-tidy run-clang-tidy-14)
 if(RUN_CLANG_TIDY)
     add_custom_target(tidy
-        COMMAND "${RUN_CLANG_TIDY}" -quiet -p "${PROJECT_BINARY_DIR}"
+        COMMAND "${RUN_CLANG_TIDY}" -quiet -j 2 -p "${PROJECT_BINARY_DIR}"
             -extra-arg=-Wno-unknown-warning-option
-            "^${PROJECT_SOURCE_DIR}/(common|proto|gateway|publisher|tests)/.*\\.c$"
+            "^${PROJECT_SOURCE_DIR}/(common|proto|gateway|publisher|tools)/.*\\.c$"
         WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" USES_TERMINAL VERBATIM)
     # Generated headers must exist before clang looks for them.
     foreach(target IN ITEMS gateway_core publisher_core)

@@ -49,8 +49,16 @@ class BlackHole(Fault):
 
 class SubscriberHole(BlackHole):
     name = "subscriber-black-hole"
-    about = "nothing moves on a gateway's subscriber link"
+    about = "nothing moves on a gateway's subscriber link while clients come from the other one"
     link = "subscriber"
+
+    async def inject(self, run):
+        harm = asyncio.ensure_future(super().inject(run))
+        for _ in range(run.rng.randrange(1, 3)):
+            await run.sleep(0.2, 1.0)
+            for proxy in run.world.client_proxies:
+                proxy.cut()
+        await harm
 
 
 class ReaderHole(BlackHole):

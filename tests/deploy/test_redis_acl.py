@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""deploy/redis: publisher and gateways work as users that may do nothing more."""
+import subprocess
+
+import pytest
+import redis
+from support import events
+from support.process import wait_until
+from support.redis_server import RedisServer
+from support.stack import Stack
+
+from conftest import DEPLOY
+
+P = "omegaup:events"
+
+
+class SecuredRedis(RedisServer):
+    """redis-server on deploy/redis/redis.conf and users made by deploy/redis/make-users."""
+
+    def __init__(self, directory):
+        subprocess.run([DEPLOY / "redis/make-users", directory], check=True)
+        super().__init__(directory, options=["--aclfile", str(directory / "users.acl")])
+
+    def password(self, user):
+        return (self.directory / f"{user}.password").read_text()
+
+    def url_of(self, user):
+        return f"redis://{user}:{self.password(user)}@127.0.0.1:{self.port}"
+
+    def client(self, user="admin"):
+        return redis.Redis(port=self.port, username=user, password=self.password(user),
+                           socket_timeout=5)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    server = SecuredRedis(tmp_path_factory.mktemp("redis")).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory, certificates, secured):
+    stack = Stack(tmp_path_factory.mktemp("stack"), certificates, redis_server=secured, gateways=2,
+                  settings={"Room": {"Enabled": True}})
+    for service in stack.services:
+        service.settings["Redis"]["URL"] = secured.url_of(service.kind)
+    with stack:
+        yield stack
+        denied = [entry for entry in secured.client().acl_log()]
+        assert not [e for e in denied if e["username"] in ("publisher", "gateway")
+                    and e["client-info"]["name"].startswith("broadcaster-")], denied
+
+
+def test_events_arrive_and_missed_ones_are_read_from_the_log(running):
+    place = running.place()
+    client = running.ws("ana").subscribed(place.contest_channel)
+    running.post(events.contest_update(place, 0))
+    position = client.recv()["position"]
+    client.abort()
+    running.post(events.contest_update(place, 1), headers={"Idempotency-Key": "once"})
+    back = running.ws("ana", gateway=1)
+    assert back.subscribe(place.contest_channel, position=position)["recovered"] is True
+    assert back.recv()["data"]["n"] == 1
+
+
+def test_run_with_a_contest_notes_its_scoreboard_refresh(running):
+    place = running.place()
+    client = running.ws("ana").subscribed(place.contest_channel)
+    running.post(events.run_update(place, "ana"))
+    assert client.recv()["type"] == "run_update"
+
+
+def test_control_reaches_the_gateways(running):
+    backend = running.backend()
+    place = running.place()
+    token = "Acl" + place.scoreboard
+    answer = backend.request("PUT", f"/scoreboard/{token}",
+                             f'{{"contest":"{place.contest}","admin":false,"expires":4102444800}}')
+    assert answer.status == 200
+    running.ws().subscribed(f"/scoreboard/{token}")
+    session = running.ws("dora")
+    assert backend.get("/deauthenticate/dora").status == 200
+    assert session.wait_closed() == 4001
+    assert backend.request("DELETE", f"/scoreboard/{token}").status == 200
+
+
+def test_room_reaches_the_other_gateway(running):
+    first, second = running.ws(path="/ws/events"), running.ws(gateway=1, path="/ws/events")
+    first.send({"message": "hello"})
+    assert second.recv()["message"] == "hello"
+
+
+def test_legacy_positions_are_kept(running):
+    place = running.place()
+    legacy = running.ws("ana", path=f"/?filter=/contest/{place.contest}",
+                        subprotocols=["com.omegaup.events"])
+    legacy.close()
+    with running.redis.client() as admin:
+        wait_until(lambda: admin.keys(f"{P}:legacy:*"), what="the kept positions")
+
+
+@pytest.mark.parametrize("command", [
+    ("PUBLISH", f"{P}:contest/a", "forged"),
+    ("PUBLISH", f"{P}:all", "forged"),
+    ("PUBLISH", f"{P}:control", "forged"),
+    ("PUBLISH", f"{P}:beat", "forged"),
+    ("XADD", f"{P}:contest/a:log", "0-1", "m", "forged"),
+    ("XADD", f"{P}:control:log", "0-1", "m", "forged"),
+    ("SET", f"{P}:contest/a:state:public", "forged"),
+    ("HSET", f"{P}:scoreboard:T", "contest", "a"),
+    ("DEL", f"{P}:scoreboard:T"),
+    ("DEL", f"{P}:control:seq"),
+    ("EVAL", "return 1", "0"),
+    ("CONFIG", "GET", "*"),
+    ("KEYS", "*"),
+    ("FLUSHALL",),
+    ("GET", "another:key"),
+    ("SUBSCRIBE", "another:channel"),
+])
+def test_gateway_can_forge_nothing(secured, command):
+    with secured.client("gateway") as gateway, pytest.raises(redis.exceptions.NoPermissionError):
+        gateway.execute_command(*command)
+
+
+def test_a_script_of_a_gateway_can_forge_nothing_either(secured):
+    with secured.client("gateway") as gateway:
+        sha = gateway.script_load(f"return redis.call('PUBLISH', '{P}:contest/a', 'forged')")
+        with pytest.raises(redis.exceptions.ResponseError, match="(?i)permission"):
+            gateway.evalsha(sha, 0)
+
+
+@pytest.mark.parametrize("command", [
+    ("SUBSCRIBE", f"{P}:contest/a"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("GET", "another:key"),
+    ("PUBLISH", "another:channel", "x"), ("EVAL", "return 1", "0"), ("ACL", "LIST")])
+def test_publisher_has_no_more_than_it_needs(secured, command):
+    with secured.client("publisher") as publisher, \
+            pytest.raises(redis.exceptions.NoPermissionError):
+        publisher.execute_command(*command)
+
+
+def test_nobody_gets_in_without_a_name(secured):
+    with redis.Redis(port=secured.port) as stranger, \
+            pytest.raises(redis.exceptions.AuthenticationError):
+        stranger.ping()
+
+
+def test_health_user_can_ping_and_nothing_else(secured):
+    with redis.Redis(port=secured.port, username="health", password="any") as health:
+        assert health.ping()
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            health.get(f"{P}:servers")
+
+
+def test_redis_conf_is_understood_and_safe(tmp_path):
+    server = RedisServer(tmp_path)
+    server.options = []
+    # The file first, so that the port and directory of the test win.
+    from support.process import Process
+    server.process = Process("redis", [
+        "redis-server", str(DEPLOY / "redis/redis.conf"), "--port", str(server.port),
+        "--bind", "127.0.0.1", "--dir", str(tmp_path), "--daemonize", "no"], tmp_path)
+    try:
+        wait_until(server.is_up, what="redis-server on deploy/redis/redis.conf")
+        with server.client() as client:
+            values = client.config_get("*")
+        assert values["maxmemory-policy"] == "noeviction"
+        assert values["appendonly"] == "yes"
+        assert f"pubsub {128 << 20} {64 << 20} 30" in values["client-output-buffer-limit"]
+    finally:
+        server.kill()

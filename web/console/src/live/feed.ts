@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+/** What happened, newest first: one item per thing, on however many channels it came. */
+import type { BroadcastEvent, ClarificationData, RunData } from 'broadcaster-client';
+import { sincePosted, type SincePosted } from './latency.js';
+
+export interface Item<Data = unknown> {
+  /** Unique within its list; the same for a verdict that is judged anew. */
+  readonly key: string;
+  readonly type: string;
+  readonly data: Data;
+  readonly channels: readonly string[];
+  readonly receivedMs: number;
+  readonly posted: SincePosted | null;
+  /** From its arrival to the screen; null until it is drawn. */
+  readonly drawnMs: number | null;
+}
+
+export type RunItem = Item<RunData>;
+export type ClarificationItem = Item<ClarificationData>;
+
+const LIMIT = 100;
+
+/** What two events must share to be about the same thing; each event is a thing of its own else. */
+export function itemKey(event: BroadcastEvent, serial: number): string {
+  const data = (event.data ?? {}) as Record<string, unknown>;
+  const name = event.type === 'run_update' ? data['guid'] ?? data['run_id']
+    : event.type === 'clarification' ? data['clarification_id']
+    : undefined;
+  return name !== undefined && name !== null ? `${event.type}:${String(name)}` : event.id ?? `n${serial}`;
+}
+
+export function toItem(event: BroadcastEvent, serial: number, nowMs: number): Item {
+  return {
+    key: itemKey(event, serial),
+    type: event.type,
+    data: event.data ?? {},
+    channels: [event.channel],
+    receivedMs: nowMs,
+    posted: sincePosted(event.timestamp, nowMs),
+    drawnMs: null,
+  };
+}
+
+/** Puts it on top, in place of the older one about the same thing; keeps the newest ones. */
+export function withItem<One extends Item>(items: readonly One[], item: One): One[] {
+  return [item, ...items.filter((other) => other.key !== item.key)].slice(0, LIMIT);
+}
+
+/** The same event came on another channel as well. */
+export function withChannel<One extends Item>(items: readonly One[], key: string, channel: string): One[] {
+  return items.map((item) =>
+    item.key === key && !item.channels.includes(channel)
+      ? { ...item, channels: [...item.channels, channel] }
+      : item);
+}
+
+export function withDrawn<One extends Item>(items: readonly One[], keys: ReadonlySet<string>, ms: number): One[] {
+  return items.map((item) => (item.drawnMs === null && keys.has(item.key) ? { ...item, drawnMs: ms } : item));
+}
+
+/** Contests' aliases in data come from backends: anything may stand there. */
+export function textField(data: unknown, name: string): string {
+  const value = typeof data === 'object' && data !== null ? (data as Record<string, unknown>)[name] : undefined;
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+const GOOD = new Set(['AC']);
+const PARTIAL = new Set(['PA', 'PE']);
+const OPEN = new Set(['', 'JE', 'new', 'waiting', 'compiling', 'running']);
+
+export type VerdictTone = 'good' | 'partial' | 'bad' | 'open';
+
+/** How a verdict is coloured; its letters are always shown too. */
+export function verdictTone(verdict: string): VerdictTone {
+  if (GOOD.has(verdict)) {
+    return 'good';
+  }
+  return PARTIAL.has(verdict) ? 'partial' : OPEN.has(verdict) ? 'open' : 'bad';
+}

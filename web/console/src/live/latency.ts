@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/** How long an event was under way. */
+
+/** More than this is no latency but an event of another day, or another clock. */
+const MEANINGFUL_MS = 3_600_000;
+
+/** Since the judge's time of the event; `isExact` is false when that was given in whole seconds. */
+export interface SincePosted {
+  readonly ms: number;
+  readonly isExact: boolean;
+}
+
+/** Null: the two clocks do not agree, or the time says nothing. */
+export function sincePosted(timestampS: number, nowMs: number): SincePosted | null {
+  const ms = nowMs - timestampS * 1000;
+  if (!Number.isFinite(ms) || ms < 0 || ms > MEANINGFUL_MS) {
+    return null;
+  }
+  return { ms, isExact: !Number.isInteger(timestampS) };
+}
+
+/** Calls back after the next drawing, with the milliseconds since now; not while nothing is drawn. */
+export function afterDrawing(done: (ms: number) => void): void {
+  if (document.hidden) {
+    return;
+  }
+  const start = performance.now();
+  // The first frame draws what changed, the message behind it comes after that drawing.
+  requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      done(performance.now() - start);
+    };
+    channel.port2.postMessage(null);
+  });
+}

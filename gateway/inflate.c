@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #define ZLIB_CONST /* its input is const */
-#define ZLIB_CONST /* next_in points to what is not changed */
 #include <zlib.h>
 
 /* What the sender left out (RFC 7692, 7.2.2). */

@@ -36,6 +36,7 @@ struct bus {
     bool reader_up;
     uint32_t page;
     char commands[512];
+    struct str argument;     /* owned; the last one of the newest command */
     struct fake_topic *topics[TOPICS]; /* owned */
 };
 static struct str copy_str(struct str s)
@@ -300,7 +301,30 @@ bool bus_command(struct bus *b, bus_reply_fn fn, void *arg, int argc, const stru
     c->arg = arg;
     list_push_back(&b->commands_open, &c->node);
     note(b, '?', argv[1]);
+    free_str(&b->argument);
+    b->argument = copy_str(argv[argc - 1]);
     return true;
+}
+
+struct str fake_bus_argument(const struct bus *b)
+{
+    return b->argument;
+}
+
+static void answer_command(struct bus *b, const struct redisReply *r)
+{
+    struct list *node = list_first(&b->commands_open);
+    assert(node);
+    struct fake_command *c = LIST_ENTRY(node, struct fake_command, node);
+    list_del(node);
+    c->fn(r, c->arg);
+    free(c);
+}
+
+void fake_bus_answer_number(struct bus *b, long long n)
+{
+    const struct redisReply r = {.type = REDIS_REPLY_INTEGER, .integer = n};
+    answer_command(b, &r);
 }
 
 size_t fake_bus_n_commands(const struct bus *b)
@@ -314,9 +338,6 @@ size_t fake_bus_n_commands(const struct bus *b)
 
 void fake_bus_answer_command(struct bus *b, const char *const *fields)
 {
-    struct list *node = list_first(&b->commands_open);
-    assert(node);
-    struct fake_command *c = LIST_ENTRY(node, struct fake_command, node);
     struct redisReply values[8] = {{0}};
     struct redisReply *elements[8];
     struct redisReply hash = {.type = REDIS_REPLY_MAP, .element = elements};
@@ -328,9 +349,7 @@ void fake_bus_answer_command(struct bus *b, const char *const *fields)
         elements[i] = &values[i];
         hash.elements++;
     }
-    list_del(node);
-    c->fn(fields ? &hash : NULL, c->arg);
-    free(c);
+    answer_command(b, fields ? &hash : NULL);
 }
 
 struct str bus_reply_str(const struct redisReply *r)

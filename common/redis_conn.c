@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "common/loop.h"
+#include "common/redis_guard.h"
 #include "common/resolve.h"
 #include "common/tls_ctx.h"
 
@@ -41,11 +42,12 @@ struct redis_conn {
     size_t n_addresses, next_address;
     struct deferred next; /* tries the next address */
 
-    redisAsyncContext *ac; /* hiredis's; NULL once on_context_gone() was called */
-    SSL *ssl;              /* borrowed from ac */
-    bool open;             /* on_open() was called */
-    bool closing;          /* why is ours, not hiredis's */
-    bool freed;            /* the owner wants to hear nothing more */
+    redisAsyncContext *ac;    /* hiredis's; NULL once on_context_gone() was called */
+    SSL *ssl;                 /* borrowed from ac */
+    struct redis_guard guard; /* of ac's reader */
+    bool open;                /* on_open() was called */
+    bool closing;             /* why is ours, not hiredis's */
+    bool freed;               /* the owner wants to hear nothing more */
     char why[WHY_MAX];
 };
 
@@ -77,7 +79,9 @@ static void describe_tls_failure(const struct redis_conn *c, const SSL *ssl, cha
 
 static void note_hiredis_error(struct redis_conn *c)
 {
-    if (c->ssl && !SSL_is_init_finished(c->ssl)) {
+    if (c->guard.refused) {
+        set_why(c, "an answer or a push that no Redis sends");
+    } else if (c->ssl && !SSL_is_init_finished(c->ssl)) {
         describe_tls_failure(c, c->ssl, c->why, sizeof(c->why));
     } else {
         set_why(c, c->ac->errstr && c->ac->errstr[0] ? c->ac->errstr : "connection closed");
@@ -90,6 +94,7 @@ static void on_context_gone(void *arg)
     if (!c->closing) {
         note_hiredis_error(c);
     }
+    redis_guard_detach(&c->guard, c->ac->c.reader); /* hiredis frees the reader after c */
     c->ac = NULL;
     c->ssl = NULL;
     if (!c->closing && !c->open && c->next_address < c->n_addresses) {
@@ -155,6 +160,7 @@ static bool dial(struct redis_conn *c, const char *address)
         return false;
     }
     c->ac = ac;
+    redis_guard_attach(&c->guard, ac->c.reader);
     ac->data = c;
     ac->dataCleanup = on_context_gone;
     (void)redisAsyncSetConnectCallbackNC(ac, on_connect); /* fails when set twice */
@@ -234,6 +240,7 @@ struct redis_conn *redis_conn_free(struct redis_conn *c)
     deferred_cancel(&c->next);
     resolve_cancel(c->resolve);
     redisAsyncFree(c->ac); /* accepts NULL */
+    redis_guard_release(&c->guard);
     free(c->host);
     free(c);
     return NULL;
@@ -264,4 +271,9 @@ redisAsyncContext *redis_conn_hiredis(struct redis_conn *c)
 size_t redis_conn_unsent_bytes(const struct redis_conn *c)
 {
     return c->ac ? sdslen(c->ac->c.obuf) : 0;
+}
+
+bool redis_conn_await_subscribed(struct redis_conn *c, struct str name)
+{
+    return redis_guard_await(&c->guard, name);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/compiler.h"
+#include "common/str.h"
 
 struct loop;
 struct redis_conn;
@@ -37,4 +38,6 @@ struct redis_conn *redis_conn_free(struct redis_conn *c);
 void redis_conn_close(struct redis_conn *c, const char *why);
 /* To send with; NULL before on_open() and once it is closing. Its `data` is ours. */
 redisAsyncContext *redis_conn_hiredis(struct redis_conn *c);
+/* Before each SUBSCRIBE, for each name: a confirmation that is not awaited ends the connection. */
+MUST_CHECK bool redis_conn_await_subscribed(struct redis_conn *c, struct str name);
 size_t redis_conn_unsent_bytes(const struct redis_conn *c);

@@ -252,6 +252,9 @@ bool redis_link_subscribe(struct redis_link *r, const struct str *names, size_t 
 {
     size_t step = r->unsubscribes_out == 0 ? NAMES_PER_COMMAND : 1;
     bool ok = takes_commands(r);
+    for (size_t i = 0; ok && i < n; i++) {
+        ok = redis_conn_await_subscribed(r->conn, names[i]);
+    }
     for (size_t i = 0; ok && i < n; i += step) {
         ok = send_names(r, STR("SUBSCRIBE"), names + i, MIN(step, n - i));
     }

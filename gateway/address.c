@@ -78,7 +78,7 @@ static bool is_v4(const struct address *a)
     return memcmp(a->bytes, v4_prefix, sizeof(v4_prefix)) == 0;
 }
 
-bool address_is_loopback(const struct address *a)
+static bool is_loopback(const struct address *a)
 {
     static const uint8_t v6[16] = {[15] = 1};
     return is_v4(a) ? a->bytes[12] == 127 : memcmp(a->bytes, v6, sizeof(v6)) == 0;
@@ -204,4 +204,23 @@ bool address_forwarded(const struct networks *trusted, const struct request *r, 
 {
     return walk_back(trusted, &r->forwarded_for, out) ||
            (r->real_ip.n > 0 && address_parse(r->real_ip, out));
+}
+
+static bool is_local_name(struct str host)
+{
+    struct address a;
+    struct str name = host;
+    const char *colon = host.n > 0 ? memchr(host.p, ':', host.n) : NULL;
+    if (colon) {
+        name.n = (size_t)(colon - host.p);
+    }
+    return request_same_text(name, STR("localhost")) ||
+           (address_parse(host, &a) && is_loopback(&a));
+}
+
+bool address_is_local(const struct networks *trusted, const struct request *r,
+                      const struct address *peer)
+{
+    return is_loopback(peer) && !networks_hold(trusted, peer) && r->forwarded_for.n == 0 &&
+           !r->real_ip.p && is_local_name(r->host);
 }

@@ -23,7 +23,6 @@ struct address {
 MUST_CHECK bool address_of_sockaddr(const struct sockaddr *sa, struct address *out);
 /* A number, also as `1.2.3.4:80`, `[::1]:80` or `[::1]`, as proxies write them. */
 MUST_CHECK bool address_parse(struct str text, struct address *out);
-bool address_is_loopback(const struct address *a);
 /* IPv4 in its own form. Terminated; the length is returned. */
 size_t address_write(const struct address *a, char out[static ADDRESS_TEXT_MAX]);
 
@@ -45,3 +44,9 @@ bool networks_hold(const struct networks *n, const struct address *a);
  * trusted proxy, else X-Real-IP. False: the proxy says nothing that can be read. */
 MUST_CHECK bool address_forwarded(const struct networks *trusted, const struct request *r,
                                   struct address *out);
+
+/* Does the request come from this machine, and not through a proxy? peer: after what
+ * address_forwarded() told. A proxy on this machine that says nothing of its clients passes on their
+ * Host, so that must name this machine, too (and not a site whose name was made to lead here). */
+bool address_is_local(const struct networks *trusted, const struct request *r,
+                      const struct address *peer);

@@ -150,6 +150,20 @@ struct str bus_page_entry(const struct bus_page *p, size_t i)
     return bus_reply_str(p->entries->element[i]);
 }
 
+/* What clients are told must be a position, whatever Redis says. */
+static bool parse_last(struct str epoch, struct str last, uint64_t *out)
+{
+    char text[POSITION_TEXT_MAX + 1];
+    struct position p;
+    int n = snprintf(text, sizeof(text), "%.*s:%.*s", STR_ARG(epoch), STR_ARG(last));
+    if (epoch.n != EPOCH_LEN || n < 0 || n > POSITION_TEXT_MAX ||
+        !position_parse((struct str){text, (size_t)n}, &p)) {
+        return false;
+    }
+    *out = p.offset;
+    return true;
+}
+
 static bool parse_page(const struct redisReply *r, struct bus_page *out)
 {
     if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != 5 ||
@@ -157,11 +171,9 @@ static bool parse_page(const struct redisReply *r, struct bus_page *out)
         return false;
     }
     out->epoch = bus_reply_str(r->element[0]);
-    struct str last = bus_reply_str(r->element[1]);
-    if (out->epoch.n != EPOCH_LEN || last.n == 0) {
+    if (!parse_last(out->epoch, bus_reply_str(r->element[1]), &out->last)) {
         return false;
     }
-    out->last = strtoull(last.p, NULL, 10); /* hiredis terminates its strings */
     out->entries = r->element[2];
     out->n_entries = r->element[2]->elements;
     out->state[1] = bus_reply_str(r->element[3]);

@@ -18,15 +18,15 @@
 #include "gateway/session.h"
 #include "gateway/users.h"
 
-#define RECHECK_LOT 64       /* sessions asked about again in one step … */
-#define RECHECK_EVERY_MS 200 /* … of so long: the frontend is not stormed */
+#define RECHECK_LOT 64        /* sessions asked about again in one step … */
+#define RECHECK_EVERY_MS 200  /* … of so long: the frontend is not stormed */
 #define ROUTINE_EVERY_MS 1000 /* RecheckSeconds asks at most once in so long */
 
 struct control {
-    struct gw *gw; /* borrowed */
+    struct gw *gw;         /* borrowed */
     struct timer routine;  /* RecheckSeconds: one session a second at most */
     uint64_t routine_done; /* ids up to this one had their turn */
-    bool is_known; /* last_seq says something */
+    bool is_known;         /* last_seq says something */
     bool is_reading;
     uint64_t last_seq;
     struct timer recheck;

@@ -163,6 +163,7 @@ void feeds_on_reader_up(struct feeds *all, unsigned server)
             feed_start_read(f);
         }
         feed_retry_backfill(f);
+        feed_retry_confirm(f);
     }
 }
 

@@ -73,6 +73,7 @@ bool feed_decode(struct feed *f, struct str bytes, struct published *out);
 void feed_start_read(struct feed *f); /* SUBSCRIBING or LIVE -> READING */
 void feed_take_message(struct feed *f, struct str bytes);
 void feed_drop_waiting(struct feed *f);
+/* feed_check.c */
 void feed_check_position(struct feed *f);
 void feed_retry_confirm(struct feed *f); /* when one is owed */
 /* feed_backfill.c */

@@ -61,8 +61,7 @@ static void json_histogram(struct buf *out, struct histogram h)
 
 void gw_metrics_render_json(const struct gw_metrics *m, int64_t wall_ms, struct buf *out)
 {
-    buf_addf(out, "{\"time\":%.3f,\"version\":\"" BROADCASTER_VERSION "\"",
-             (double)wall_ms / 1000);
+    buf_addf(out, "{\"time\":%.3f,\"version\":\"" BROADCASTER_VERSION "\"", (double)wall_ms / 1000);
 #define X_JSON_COUNTER json_counter
 #define X_JSON_GAUGE json_gauge
 #define X_JSON_HISTOGRAM json_histogram

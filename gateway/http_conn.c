@@ -22,7 +22,7 @@
 enum {
     HANDSHAKE_S = LIMIT_HANDSHAKE_MS / 1000,
     ANSWER_S = 2,
-    PIECES_AT_ONCE = 16, /* of a page */
+    PIECES_AT_ONCE = 16,        /* of a page */
     PIECE_BYTES = 4096,         /* how a head that comes in pieces is read */
     LINGER_BYTES = 1024 * 1024, /* of a client that goes on sending to a closed ear */
 };
@@ -35,9 +35,9 @@ struct http_conn {
     short waits_for;          /* EV_READ or EV_WRITE, what event was made for */
     struct wheel_node deadline;
     struct ws_peer peer;
-    enum { READING, ANSWERING, LINGERING } state;
-    struct buf in;  /* READING: what came so far, when the head is not whole */
-    struct buf out; /* ANSWERING */
+    enum { READING, ASKING, ANSWERING, LINGERING } state;
+    struct buf in;     /* READING: what came so far, when the head is not whole */
+    struct buf out;    /* ANSWERING */
     struct page *page; /* owned; ANSWERING, instead of out, or NULL */
     size_t sent;
     size_t lingered;
@@ -176,7 +176,9 @@ static void answer(struct http_conn *c, const struct admission *a, const struct 
 
 static void on_page_ready(void *arg)
 {
-    send_page(arg);
+    struct http_conn *c = arg;
+    c->state = ANSWERING;
+    send_page(c);
 }
 
 static void start_page(struct http_conn *c, const struct request *r)
@@ -184,7 +186,7 @@ static void start_page(struct http_conn *c, const struct request *r)
     struct ws_server *s = c->server;
     const struct page_options o = {.gw = s->gw,
                                    .request = r,
-                                   .is_local = ws_server_is_local(s, r, &c->peer),
+                                   .is_local = address_is_local(&s->trusted, r, &c->peer.address),
                                    .on_ready = on_page_ready,
                                    .arg = c};
     c->page = page_create(&o);
@@ -192,10 +194,12 @@ static void start_page(struct http_conn *c, const struct request *r)
         end(c);
         return;
     }
-    c->state = ANSWERING;
     wheel_set(s->gw->wheel, &c->deadline, PAGE_LIMIT_S);
     if (page_is_ready(c->page)) {
-        send_page(c);
+        on_page_ready(c);
+    } else {
+        c->state = ASKING;
+        wait_for(c, EV_READ); /* to see when the client goes away */
     }
 }
 
@@ -349,6 +353,7 @@ static void on_event(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     switch (c->state) {
     case READING: read_head(c); return;
     case ANSWERING: c->page ? send_page(c) : send_answer(c); return;
+    case ASKING:
     case LINGERING: linger(c); return;
     }
 }

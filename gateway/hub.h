@@ -55,7 +55,7 @@ struct subscription {
     bool wants_scoreboards;     /* legacy: something was lost, the newest ones are asked for */
     uint32_t replay_skipped[2]; /* scoreboards passed without their text: private, public */
     uint64_t cursor;            /* REPLAYING: last offset sent or passed; LIVE: last offset sent */
-    uint32_t asked_at; /* feed_moment() then */
+    uint32_t asked_at;          /* feed_moment() then */
     struct position asked;
 };
 

@@ -7,10 +7,21 @@
 
 enum { PIECE_BYTES = 16384 }; /* of one record of TLS */
 
-void page_tls_begin(struct lws *wsi)
+static void on_ready(void *arg)
 {
-    lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0); /* ws_conn.c has a deadline for it */
-    (void)lws_callback_on_writable(wsi);
+    (void)lws_callback_on_writable(arg);
+}
+
+struct page *page_tls_create(struct gw *gw, const struct request *r, bool is_local, struct lws *wsi)
+{
+    const struct page_options o = {
+        .gw = gw, .request = r, .is_local = is_local, .on_ready = on_ready, .arg = wsi};
+    struct page *p = page_create(&o);
+    if (p) {
+        lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0); /* ws_conn.c has a deadline for it */
+        (void)lws_callback_on_writable(wsi);
+    }
+    return p;
 }
 
 bool page_tls_writable(struct page *p, struct lws *wsi)

@@ -148,24 +148,34 @@ static struct rendering *render(const struct room_letter *l)
     return r;
 }
 
-void room_on_message(struct room *r, struct str bytes)
+static void deliver(struct room *r, const struct room_letter *l)
 {
-    struct room_letter l;
-    bool ok = room_letter_parse(bytes, &l);
-    if (!ok) {
-        r->gw->metrics->events_malformed++;
-        log_debug("malformed message of the room", LF_U64("bytes", bytes.n));
+    bool is_ours = l->gateway == r->gateway;
+    struct rendering *rendering = render(l);
+    if (!rendering) {
+        log_warn("no memory for a message of the room");
+        return;
     }
-    struct rendering *rendering = ok && !list_empty(&r->clients) ? render(&l) : NULL;
-    if (rendering) {
-        bool is_ours = l.gateway == r->gateway;
-        LIST_FOR_EACH (it, next, &r->clients) {
-            struct session *s = LIST_ENTRY(it, struct session, room_node);
-            if (!is_ours || s->id != l.sender) {
-                session_send(s, rendering, 0);
-            }
+    LIST_FOR_EACH (it, next, &r->clients) {
+        struct session *s = LIST_ENTRY(it, struct session, room_node);
+        if (!is_ours || s->id != l->sender) {
+            session_send(s, rendering, 0);
         }
     }
     rendering_unref(rendering);
+}
+
+void room_on_message(struct room *r, struct str bytes)
+{
+    struct room_letter l;
+    if (list_empty(&r->clients)) {
+        return;
+    }
+    if (room_letter_parse(bytes, &l)) {
+        deliver(r, &l);
+    } else {
+        r->gw->metrics->events_malformed++;
+        log_debug("malformed message of the room", LF_U64("bytes", bytes.n));
+    }
     room_letter_release(&l);
 }

@@ -49,9 +49,9 @@ bool session_legacy_is_first(const struct subscription *sub, const struct event 
         const struct session_sub *other = LIST_ENTRY(it, struct session_sub, sub.session_node);
         is_after = is_after || other == self;
         /* Several `all` are those of several servers: an event is on one of them. */
-        bool before = other->filter.kind < self->filter.kind ||
-                      (other->filter.kind == self->filter.kind && !is_after &&
-                       self->filter.kind != TOPIC_ALL);
+        bool before =
+            other->filter.kind < self->filter.kind || (other->filter.kind == self->filter.kind &&
+                                                       !is_after && self->filter.kind != TOPIC_ALL);
         if (before && access_names(&other->filter, e) && access_sees(other->sub.sight, user, e)) {
             return false;
         }

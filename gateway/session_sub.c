@@ -127,7 +127,9 @@ void session_sub_allow(struct session_sub *ss, enum sight sight, struct str cont
     struct session *s = ss->sub.session;
     struct topic_name topic;
     struct str label = {ss->text, ss->text_len};
-    ss->waits_since_s = session_now_s();
+    /* Asked about again, it goes on when Redis is back, however long that takes: what Redis cannot
+     * say ends no access. */
+    ss->waits_since_s = ss->again && ss->answered ? 0 : session_now_s();
     /* A token opens the same to everybody: nobody's own private events come with it. */
     ss->sub.user = ss->kind == VIEW_SCOREBOARD ? NULL : s->user;
     if (!ss->sub.view && (!topic_of(ss, contest, &topic) || !session_sub_join(ss, &topic, label))) {

@@ -37,8 +37,7 @@ static bool is_total_exceeded(const struct session *s)
 {
     size_t alive = msg_bytes_alive();
     size_t ring = (size_t)s->gw->metrics->ring_bytes;
-    return alive > ring &&
-           alive - ring > (size_t)s->gw->settings->broadcaster.queue_bytes_total;
+    return alive > ring && alive - ring > (size_t)s->gw->settings->broadcaster.queue_bytes_total;
 }
 
 void session_send_within(struct session *s, struct rendering *r, uint32_t skipped, size_t max_bytes)

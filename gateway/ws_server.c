@@ -58,25 +58,6 @@ void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r, s
     }
 }
 
-static bool is_local_name(struct str host)
-{
-    struct address a;
-    struct str name = host;
-    const char *colon = host.n > 0 ? memchr(host.p, ':', host.n) : NULL;
-    if (colon) {
-        name.n = (size_t)(colon - host.p);
-    }
-    return request_same_text(name, STR("localhost")) ||
-           (host.n > 0 && address_parse(host, &a) && address_is_loopback(&a));
-}
-
-bool ws_server_is_local(const struct ws_server *s, const struct request *r,
-                        const struct ws_peer *peer)
-{
-    return address_is_loopback(&peer->address) && !networks_hold(&s->trusted, &peer->address) &&
-           r->forwarded_for.n == 0 && !r->real_ip.p && is_local_name(r->host);
-}
-
 void ws_server_count_refusal(struct ws_server *s, enum refusal refusal)
 {
     struct gw_metrics *m = s->gw->metrics;
@@ -125,23 +106,13 @@ static bool become_stream(struct ws_conn *c, struct lws *wsi, const struct reque
     return stream != NULL;
 }
 
-static void on_page_ready(void *arg)
-{
-    (void)lws_callback_on_writable(arg);
-}
-
 static bool become_page(struct ws_conn *c, struct lws *wsi, const struct request *r)
 {
     struct ws_server *s = lws_context_user(lws_get_context(wsi));
-    const struct page_options o = {.gw = s->gw,
-                                   .request = r,
-                                   .is_local = ws_server_is_local(s, r, ws_conn_peer(c)),
-                                   .on_ready = on_page_ready,
-                                   .arg = wsi};
-    struct page *page = page_create(&o);
+    bool is_local = address_is_local(&s->trusted, r, &ws_conn_peer(c)->address);
+    struct page *page = page_tls_create(s->gw, r, is_local, wsi);
     if (page) {
         ws_conn_become_page(c, page);
-        page_tls_begin(wsi);
     }
     return page != NULL;
 }

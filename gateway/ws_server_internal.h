@@ -58,11 +58,6 @@ struct ws_peer {
 /* Replaces the proxy's address by the one that it speaks for. */
 void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r,
                                  struct ws_peer *peer);
-/* Does it come from this machine, and not through a proxy? A proxy on this machine that says nothing
- * of its clients passes on their Host, so that must name this machine, too (and no page elsewhere
- * whose name was made to lead here). After ws_server_look_behind_proxy(). */
-bool ws_server_is_local(const struct ws_server *s, const struct request *r,
-                        const struct ws_peer *peer);
 /* What becomes of this request; counts a refusal. */
 void ws_server_decide(struct ws_server *s, const struct request *r, const struct ws_peer *peer,
                       struct admission *out);

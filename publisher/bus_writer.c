@@ -74,7 +74,8 @@ static void on_executed(struct bus_writer *w, struct bus_write *e, const struct 
     }
     if (reply_is(r, "ok")) {
         bus_backlog_tell(&w->backlog, e, BUS_WRITTEN, STR_NONE);
-    } else if (reply_is(r, "again") && r->elements == 2) {
+    } else if (reply_is(r, "again") && r->elements == 2 && r->element[1]->str &&
+               r->element[1]->len > 0) {
         struct str kept = {r->element[1]->str, r->element[1]->len};
         bus_backlog_tell(&w->backlog, e, BUS_REPEATED, kept);
     } else if (reply_is(r, "conflict")) {

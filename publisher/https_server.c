@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -22,6 +23,7 @@ enum {
     ACCEPT_PAUSE_MS = 100,
     LOG_INTERVAL_MS = 10000,
     CONNECTIONS_MAX = 4096, /* backends are few: more is an attack or a leak at their side */
+    RESERVE = 64,           /* descriptors: for Redis, the frontend, the metrics */
 };
 
 struct https_server {
@@ -31,6 +33,7 @@ struct https_server {
     struct timer sweep;
     struct timer pause; /* of accepting */
     struct log_limit refusals;
+    uint64_t descriptors; /* RLIMIT_NOFILE */
     uint16_t port;
 };
 
@@ -50,14 +53,20 @@ static void count_refusal(struct https_server *s, const char *why)
     }
 }
 
+static bool is_reserved(const struct https_server *s, int fd)
+{
+    uint64_t reserve = MIN((uint64_t)RESERVE, s->descriptors / 4);
+    return (uint64_t)fd >= s->descriptors - reserve;
+}
+
 static void on_accept(struct evconnlistener *l UNUSED, evutil_socket_t fd,
                       struct sockaddr *peer UNUSED, int peer_len UNUSED, void *arg)
 {
     struct https_server *s = arg;
     s->env.metrics->http_accepted++;
-    if (s->env.n_conns >= CONNECTIONS_MAX) {
+    if (s->env.n_conns >= CONNECTIONS_MAX || is_reserved(s, fd)) {
         (void)evutil_closesocket(fd); /* nothing more can be done about it */
-        count_refusal(s, "too many connections");
+        count_refusal(s, is_reserved(s, fd) ? "out of descriptors" : "too many connections");
     } else if (!https_conn_accept(&s->env, fd, s->tls)) {
         count_refusal(s, "no memory");
     }
@@ -100,10 +109,15 @@ static int start_listening(struct https_server *s, const struct https_server_opt
 int https_server_create(struct loop *l, const struct https_server_options *o,
                         struct https_server **out_server)
 {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return -errno;
+    }
     AUTO(https_server) *s = calloc(1, sizeof(*s));
     if (!s) {
         return -ENOMEM;
     }
+    s->descriptors = limit.rlim_cur;
     s->env = (struct https_env){
         .loop = l,
         .handler = o->handler,

@@ -238,8 +238,9 @@ class StreamCheck:
 
     def _is_covered(self, post):
         where = self.checker.truth.where.get((self.channel.topic, post.number), {})
-        if post.type == SCOREBOARD and self._has_newer(post):
-            return True
+        if post.type == SCOREBOARD and \
+                (where.get(self.epoch, self.offset + 1) <= self.offset or self._has_newer(post)):
+            return True  # at a known place `skipped` was compared already
         for at, epoch, offset in self.covers:
             if at < post.sent:
                 continue
@@ -250,7 +251,7 @@ class StreamCheck:
         return False
 
     def _has_newer(self, post):
-        """A later scoreboard of its kind stands for it; `skipped` was compared already."""
+        """A later scoreboard of its kind stands for it."""
         posts = self.checker.posts
         return any(posts[n].type == SCOREBOARD and posts[n].public == post.public and
                    (posts[n].acked or posts[n].sent) >= post.sent for n in self.got)

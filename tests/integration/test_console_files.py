@@ -290,9 +290,15 @@ def test_gauges_wait_for_the_frontends_answer(make_stack, console_dir, frontend)
 
     frontend.delay = 0.5
     assert [ask(token), ask(plain), ask("unknown")] == [200, 403, 401]
+    request = (b"GET /console/metrics HTTP/1.1\r\nHost: events.example\r\n"
+               b"Authorization: token %s\r\n\r\n")
     with socket.create_connection(("127.0.0.1", own.gateway.port)) as impatient:
-        impatient.sendall(b"GET /console/metrics HTTP/1.1\r\nHost: events.example\r\n"
-                          b"Authorization: token other\r\n\r\n")
+        impatient.sendall(request % b"other")
+    with socket.create_connection(("127.0.0.1", own.gateway.port), 10) as client:
+        for part in (request[:20], request[20:] % token.encode(), b"more than was asked for"):
+            client.sendall(part)
+            time.sleep(0.1)
+        assert raw_status(client.recv(1000)) == 200
     frontend.delay, frontend.mode = 0, "broken"
     assert ask(token) == 503
 

@@ -7,16 +7,13 @@ import urllib.parse
 import pytest
 from support import events
 from support.http_client import raw_exchange, raw_status
+from support.omegaup import filter_path
 from support.ws_client import SUBPROTOCOL
-
-
-def path_of(*filters, base="/events/"):
-    return base + "?filter=" + ",".join(urllib.parse.quote(f, safe="") for f in filters)
 
 
 def legacy(stack, *filters, user=None, **options):
     options.setdefault("subprotocols", [SUBPROTOCOL])
-    client = stack.ws(user, path=path_of(*filters), **options)
+    client = stack.ws(user, path=filter_path(*filters), **options)
     assert client.subprotocol == SUBPROTOCOL
     return client
 
@@ -168,7 +165,7 @@ def test_next_connection_is_first_sent_what_was_missed(stack):
 
 def test_legacy_event_stream(stack):
     place = stack.place()
-    with stack.sse(path_of(place.contest_channel), user="ana") as stream:
+    with stack.sse(filter_path(place.contest_channel), user="ana") as stream:
         assert stream.status == 200
         assert stream.response.headers["Content-Type"].startswith("text/event-stream")
         assert stream.response.headers["X-Accel-Buffering"] == "no"
@@ -182,6 +179,6 @@ def test_legacy_event_stream(stack):
 
 def test_connection_upgrade_without_upgrade_header_is_a_plain_request(stack):
     place = stack.place()
-    stream = stack.sse(path_of(place.contest_channel), user="ana",
+    stream = stack.sse(filter_path(place.contest_channel), user="ana",
                        headers={"Connection": "upgrade"})
     assert stream.status == 200

@@ -36,7 +36,8 @@ struct bus {
     bool reader_up;
     uint32_t page;
     char commands[512];
-    struct str argument;     /* owned; the last one of the newest command */
+    char argument[16384]; /* the last one of the newest command */
+    size_t argument_len;
     struct fake_topic *topics[TOPICS]; /* owned */
 };
 static struct str copy_str(struct str s)
@@ -301,14 +302,15 @@ bool bus_command(struct bus *b, bus_reply_fn fn, void *arg, int argc, const stru
     c->arg = arg;
     list_push_back(&b->commands_open, &c->node);
     note(b, '?', argv[1]);
-    free_str(&b->argument);
-    b->argument = copy_str(argv[argc - 1]);
+    b->argument_len = argv[argc - 1].n;
+    assert(b->argument_len <= sizeof(b->argument));
+    memcpy(b->argument, argv[argc - 1].p, b->argument_len);
     return true;
 }
 
 struct str fake_bus_argument(const struct bus *b)
 {
-    return b->argument;
+    return (struct str){b->argument, b->argument_len};
 }
 
 static void answer_command(struct bus *b, const struct redisReply *r)

@@ -34,7 +34,7 @@ const char *fake_bus_commands(struct bus *b);
 /* Answers the oldest of bus_command() with a hash of these fields (name, value, …, NULL), or NULL
  * for no answer at all. */
 void fake_bus_answer_command(struct bus *b, const char *const *fields);
-size_t fake_bus_n_commands(const struct bus *b);           /* without an answer */
+size_t fake_bus_n_commands(const struct bus *b); /* without an answer */
 /* Answers the oldest of bus_command() with a number. */
 void fake_bus_answer_number(struct bus *b, long long n);
 /* The last argument of the newest bus_command(); empty: there was none. */

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """omegaUp around a broadcaster: its frontend, nginx, grader and pages, with its own settings."""
 import json
-import ssl
 import socket
 import time
 import urllib.parse
@@ -65,6 +64,7 @@ class Omegaup:
     """One or several gateways behind nginx, a frontend that knows its contests, no users file.
 
     TLS as omegaUp has it: no ClientCAFile, one certificate for both sides, its CA in the chain.
+    PublishWait is long, since the machine under the tests may be busy with other things.
     """
 
     def __init__(self, directory, certificates, gateways=1, settings=None):
@@ -76,7 +76,8 @@ class Omegaup:
                                "TLS": {"ClientCAFile": None,
                                        "CertFile": certificates.path("chain.pem"),
                                        "KeyFile": certificates.path("own.key")},
-                               "AllowedOrigins": None, "ScoreboardUpdateSecret": "secret"}},
+                               "AllowedOrigins": None, "ScoreboardUpdateSecret": "secret",
+                               "DrainSeconds": 0.2, "PingInterval": 300, "PublishWait": 3}},
                                settings or {}))
         self.nginx = Nginx(self.directory / "nginx", certificates,
                            [g.port for g in self.stack.gateways])

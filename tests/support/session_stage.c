@@ -343,11 +343,10 @@ int stage_tear_down(void **state)
     fake_loop_pass_ms(g->gw.loop, 12000); /* the feeds linger no longer */
     fake_bus_answer_all(g->bus);
     bool is_clean = g->metrics.connections_active == 0 && g->metrics.conns_websocket == 0 &&
-                    g->metrics.conns_room == 0 &&
-                    g->metrics.conns_websocket_legacy == 0 && g->metrics.subscriptions == 0 &&
-                    g->metrics.queue_bytes == 0 && feeds_count(g->gw.feeds) == 0 &&
-                    users_count(g->gw.users) == 0 && stage_n_questions(g) == 0 &&
-                    list_empty(&g->gw.sessions);
+                    g->metrics.conns_room == 0 && g->metrics.conns_websocket_legacy == 0 &&
+                    g->metrics.subscriptions == 0 && g->metrics.queue_bytes == 0 &&
+                    feeds_count(g->gw.feeds) == 0 && users_count(g->gw.users) == 0 &&
+                    stage_n_questions(g) == 0 && list_empty(&g->gw.sessions);
     fake_bus_free(g->bus);
     feeds_free(g->gw.feeds);
     hub_free(g->gw.hub);

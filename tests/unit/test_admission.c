@@ -20,7 +20,7 @@
 #define UP "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 #define HANDSHAKE UP V13 KEY
 
-enum { LEAVING = 1, OVER = 2 };
+enum { LEAVING = 1, OVER = 2, ROOM = 4 };
 
 static struct admission decide(const char *head, int facts)
 {
@@ -32,7 +32,8 @@ static struct admission decide(const char *head, int facts)
     }
     const struct admission_facts f = {.allowed_origins = &none,
                                       .is_leaving = (facts & LEAVING) != 0,
-                                      .is_over_address_limit = (facts & OVER) != 0};
+                                      .is_over_address_limit = (facts & OVER) != 0,
+                                      .has_room = (facts & ROOM) != 0};
     struct admission a;
     admission_decide(&r, &f, &a);
     return a;
@@ -145,6 +146,8 @@ static void leaving_and_address_limit_refuse_all_but_legacy_websockets(void **st
         {REQUEST("/health", ""), OVER, ADMIT_PAGE, 0},
         {REQUEST("/?filter=/all-events", HANDSHAKE), OVER, ADMIT_LEGACY, 0},
         {REQUEST("/?filter=bad", HANDSHAKE), OVER | LEAVING, ADMIT_REFUSE, 400},
+        {REQUEST("/ws/events", HANDSHAKE), ROOM | OVER, ADMIT_REFUSE, 429},
+        {REQUEST("/ws/events", HANDSHAKE), ROOM | LEAVING, ADMIT_REFUSE, 503},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct admission a = decide(rows[i].head, rows[i].facts);
@@ -156,6 +159,40 @@ static void leaving_and_address_limit_refuse_all_but_legacy_websockets(void **st
         admission_release(&a);
     }
     (void)state;
+}
+
+static void room_is_there_when_it_is_on(void **state UNUSED)
+{
+    static const struct {
+        const char *head;
+        int facts;
+        enum admission_kind kind;
+        int status;
+    } rows[] = {
+        {REQUEST("/ws/events", HANDSHAKE), ROOM, ADMIT_ROOM, 0},
+        {REQUEST("/ws/events?filter=/all-events", HANDSHAKE), ROOM, ADMIT_ROOM, 0},
+        {REQUEST("/ws/events", HANDSHAKE "Cookie: ouat=T\r\n"), ROOM, ADMIT_ROOM, 0},
+        {REQUEST("/ws/events", HANDSHAKE), 0, ADMIT_REFUSE, 404},
+        {REQUEST("/ws/events/", HANDSHAKE), ROOM, ADMIT_REFUSE, 404},
+        {REQUEST("/ws", HANDSHAKE), ROOM, ADMIT_REFUSE, 404},
+        {REQUEST("/ws/events", UP KEY), ROOM, ADMIT_REFUSE, 426},
+        {REQUEST("/ws/events", HANDSHAKE "Origin: https://evil.example\r\n"), ROOM, ADMIT_REFUSE,
+         403},
+        {REQUEST("/ws/events", HANDSHAKE "Sec-Fetch-Site: cross-site\r\n"), ROOM, ADMIT_REFUSE,
+         403},
+        {REQUEST("/ws/events", ""), ROOM, ADMIT_REFUSE, 426},
+        {REQUEST("/ws/events", ""), 0, ADMIT_PAGE, 0},
+        {REQUEST("/ws/events", "Accept: text/event-stream\r\n"), ROOM, ADMIT_REFUSE, 426},
+        {REQUEST("/", HANDSHAKE), ROOM, ADMIT_DOCUMENTED, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct admission a = decide(rows[i].head, rows[i].facts);
+        if (a.kind != rows[i].kind || a.status != rows[i].status) {
+            fail_msg("%s became %d, %d", rows[i].head, a.kind, a.status);
+        }
+        assert_int_equal(0, a.credential.n); /* nobody is asked who they are */
+        admission_release(&a);
+    }
 }
 
 static void credential_and_subprotocol_come_along(void **state)
@@ -263,6 +300,7 @@ int main(void)
         cmocka_unit_test(requests_become_what_they_ask_for),
         cmocka_unit_test(what_is_wrong_decides_status_and_counter),
         cmocka_unit_test(leaving_and_address_limit_refuse_all_but_legacy_websockets),
+        cmocka_unit_test(room_is_there_when_it_is_on),
         cmocka_unit_test(credential_and_subprotocol_come_along),
         cmocka_unit_test(origins_are_allowed_by_list_or_by_host_name),
         cmocka_unit_test(answers_have_their_length_and_obligatory_fields),

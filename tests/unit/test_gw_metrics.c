@@ -7,6 +7,7 @@
 #include <string.h>
 /* cmocka needs the first four. */
 #include <cmocka.h>
+#include <yyjson.h>
 
 #include "common/compiler.h"
 #include "gateway/gw_metrics.h"
@@ -104,6 +105,28 @@ static void labels_tell_rows_of_one_name_apart(void **state UNUSED)
     buf_release(&out);
 }
 
+static void json_holds_every_number_under_its_fields_name(void **state UNUSED)
+{
+    struct gw_metrics m = {.connections_active = 3, .queue_bytes = -1, .messages_sent = UINT64_MAX};
+    struct buf out = {0};
+    histogram_observe(&m.loop_lag, 0.25);
+    gw_metrics_render_json(&m, 1704067200123, &out);
+    yyjson_doc *doc = yyjson_read(out.p, out.n, 0);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    assert_true(yyjson_get_real(yyjson_obj_get(root, "time")) == 1704067200.123);
+    assert_string_equal(yyjson_get_str(yyjson_obj_get(root, "version")), BROADCASTER_VERSION);
+    assert_int_equal(yyjson_get_int(yyjson_obj_get(root, "connections_active")), 3);
+    assert_int_equal(yyjson_get_int(yyjson_obj_get(root, "queue_bytes")), -1);
+    assert_true(yyjson_get_uint(yyjson_obj_get(root, "messages_sent")) == UINT64_MAX);
+    yyjson_val *lag = yyjson_obj_get(root, "loop_lag");
+    assert_int_equal(yyjson_get_int(yyjson_obj_get(lag, "count")), 1);
+    assert_true(yyjson_get_real(yyjson_obj_get(lag, "sum")) == 0.25);
+#define X_ONE(kind, field, name, labels, help) +1
+    assert_int_equal(yyjson_obj_size(root), 2 GW_METRICS(X_ONE));
+    yyjson_doc_free(doc);
+    buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +134,7 @@ int main(void)
         cmocka_unit_test(no_name_is_described_twice),
         cmocka_unit_test(older_names_show_the_numbers_of_ours),
         cmocka_unit_test(labels_tell_rows_of_one_name_apart),
+        cmocka_unit_test(json_holds_every_number_under_its_fields_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,9 +80,11 @@ static void position_that_cannot_be_resumed_is_not_recovered(void **state)
     begin_at_three(f);
     ask_from(&f->c[0], FAKE_EPOCH_B, 1); /* another epoch */
     subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+    fake_bus_answer_all(f->bus); /* it may be us who lag: Redis is asked */
     assert_heard(&f->c[0], "no:3 ");
     ask_from(&f->c[1], FAKE_EPOCH_A, 4); /* ahead */
     subscribe(f, &f->c[1], VIEW_CONTEST, SIGHT_PUBLIC);
+    fake_bus_answer_all(f->bus);
     assert_heard(&f->c[1], "no:3 ");
     f->c[2].sub.has_asked = f->c[2].sub.asked_bad = true; /* unreadable */
     subscribe(f, &f->c[2], VIEW_CONTEST, SIGHT_PUBLIC);
@@ -92,6 +94,59 @@ static void position_that_cannot_be_resumed_is_not_recovered(void **state)
     for (int i = 0; i < 4; i++) {
         assert_heard(&f->c[i], "4 ");
     }
+}
+
+/* The subscriber link has fallen silent, and the client was at another gateway meanwhile. */
+static void position_ahead_of_a_link_that_lags_is_recovered(void **state)
+{
+    struct fixture *f = *state;
+    begin_at_three(f);
+    publish_as(f, "", true); /* 4 to 6: nobody here hears them */
+    publish_as(f, "", true);
+    publish_as(f, "", true);
+    ask_from(&f->c[0], FAKE_EPOCH_A, 5);
+    ask_from(&f->c[1], FAKE_EPOCH_A, 6);
+    ask_from(&f->c[2], FAKE_EPOCH_A, 7);
+    for (int i = 0; i < 3; i++) {
+        subscribe(f, &f->c[i], VIEW_CONTEST, SIGHT_PUBLIC);
+    }
+    assert_int_equal(fake_bus_n_reads(f->bus), 1); /* once for all */
+    fake_bus_answer_all(f->bus);
+    assert_heard(&f->c[0], "yes:5 6 ");
+    assert_heard(&f->c[1], "yes:6 ");
+    assert_heard(&f->c[2], "no:6 ");
+    assert_heard(&f->c[3], "4 5 6 ");
+}
+
+static void question_that_began_before_a_client_came_does_not_count_for_it(void **state)
+{
+    struct fixture *f = *state;
+    begin_at_three(f);
+    ask_from(&f->c[0], FAKE_EPOCH_A, 4);
+    subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+    fake_bus_look(f->bus);
+    publish_as(f, "", true); /* 4, which nobody here hears */
+    ask_from(&f->c[1], FAKE_EPOCH_A, 4);
+    subscribe(f, &f->c[1], VIEW_CONTEST, SIGHT_PUBLIC);
+    fake_bus_answer_all(f->bus);
+    assert_heard(&f->c[0], "no:3 4 ");
+    assert_heard(&f->c[1], "yes:4 ");
+}
+
+static void question_without_an_answer_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    begin_at_three(f);
+    fake_bus_set_reader(f->bus, false);
+    ask_from(&f->c[0], FAKE_EPOCH_A, 4);
+    subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+    assert_heard(&f->c[0], "");
+    fake_bus_set_reader(f->bus, true);
+    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_fail(f->bus);
+    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_answer_all(f->bus);
+    assert_heard(&f->c[0], "no:3 ");
 }
 
 static void position_at_the_end_is_recovered_without_a_question(void **state)
@@ -553,6 +608,9 @@ int main(void)
         TEST(resuming_client_gets_exactly_what_it_missed_and_then_what_is_new),
         TEST(replay_shows_only_what_its_client_may_see),
         TEST(position_that_cannot_be_resumed_is_not_recovered),
+        TEST(position_ahead_of_a_link_that_lags_is_recovered),
+        TEST(question_that_began_before_a_client_came_does_not_count_for_it),
+        TEST(question_without_an_answer_is_asked_again),
         TEST(position_at_the_end_is_recovered_without_a_question),
         TEST(position_that_the_log_does_not_reach_is_not_recovered),
         TEST(reader_away_when_a_client_resumes_is_waited_for),

@@ -82,6 +82,20 @@ class PublisherHole(BlackHole):
     kind = "publisher"
 
 
+class AnswerLost(Fault):
+    name = "publisher-answer-lost"
+    about = "publishers' links reset when Redis has written and the answer is on its way"
+
+    async def inject(self, run):
+        for _ in range(run.rng.randrange(6, 14)):
+            publisher = run.rng.choice(run.world.publishers)
+            publisher.proxy.hold("writer", (DOWN,))
+            await run.sleep(0.03, 0.2)  # less than a publisher waits for Redis
+            publisher.proxy.cut()
+            publisher.proxy.behave()
+            await run.sleep(0.1, 0.4)
+
+
 class Slow(Fault):
     name = "link-slow"
     about = "links delayed (up to 0.4 s a step) or dripping"
@@ -109,4 +123,5 @@ class Deaf(Fault):
         await asyncio.sleep(run.rng.choice((0.5, 2.0, 6.0 if run.quick else 22.0)))
 
 
-FAULTS = (Cut, HalfClosed, SubscriberHole, ReaderHole, PublisherHole, Slow, Deaf)
+FAULTS = (Cut, HalfClosed, SubscriberHole, ReaderHole, PublisherHole, AnswerLost, Slow,
+          Deaf)

@@ -11,7 +11,9 @@ const source = new EventSource(URI, {
   https: CA === null ? {} : { ca: fs.readFileSync(CA) },
 });
 source.onopen = () => report('open');
-source.onerror = (error) => report('error', error.status ?? null, source.readyState);
+source.onerror = (error) => {
+  setImmediate(() => report('error', error.status ?? null, source.readyState)); // it closes after this
+};
 for (const name of ['message', ...NAMES]) {
   source.addEventListener(name, (event) => report(name, event.data, event.lastEventId));
 }

@@ -107,7 +107,7 @@ def test_pings_are_answered_by_nothing(omegaup, open_page):
 def test_page_comes_back_after_a_restart_to_what_it_missed(omegaup, open_page):
     place = omegaup.place()
     page = open_page(f"/problemset/{place.problemset}", cookie=omegaup.user("vuelve"),
-                     retry_ms=2000).open()
+                     retry_ms=1200).open()
     listening(omegaup, page, place)
     for gateway in omegaup.gateways:
         gateway.stop()

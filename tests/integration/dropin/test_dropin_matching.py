@@ -124,6 +124,58 @@ def test_matching_rules(matrix, session, kind):
     assert {tuple(what) for what in here} == should
 
 
+def test_system_admin_sees_the_private_events_of_anybody_by_name(omegaup):
+    place = omegaup.place()
+    page = omegaup.page("/user/omi:ana", cookie=omegaup.user("root", admin=True))
+    omegaup.begin([page], place, user="omi:ana")
+    omegaup.post(place, '"of another"', user="root", public=True)
+    omegaup.post(place, '"of ana"', user="omi:ana")
+    assert page.recv_text() == '"of ana"'
+
+
+def test_rules_hold_even_when_the_frontend_lets_everything_pass(omegaup, monkeypatch):
+    monkeypatch.setattr(omegaup.judge, "check_filter", lambda parts, account: None)
+    place, elsewhere = omegaup.place(), omegaup.place()
+    page = omegaup.page("/all-events", place.contest_channel, cookie=omegaup.user("fisgona"))
+    omegaup.begin([page], place)
+    omegaup.post(elsewhere, '"elsewhere"', public=True)
+    omegaup.post(place, '"of another"', user="omi:ana")
+    omegaup.post(place, '"public"', public=True)
+    assert page.recv_text() == '"public"'
+
+
+def every_filter(place):
+    return ["/user/omi:ana", place.problem_channel, f"/problemset/{place.problemset}",
+            place.contest_channel, f"{place.contest_channel}/{place.scoreboard}"]
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["as the rules name them", "the other way round"])
+def test_event_that_several_filters_match_comes_once(omegaup, order):
+    place = omegaup.place()
+    page = omegaup.page(*every_filter(place)[::order], cookie=omegaup.user("omi:ana"))
+    omegaup.begin([page], place)
+    for n, envelope in enumerate([{"user": "omi:ana"}, {"public": True}, {"user": "x"},
+                                  {"user": "omi:ana", "public": True, "problem": None},
+                                  {"user": "omi:ana", "contest": None, "problemset": None}]):
+        omegaup.post(place, f"{n}", **envelope)
+    omegaup.post(place, '"end"', public=True)
+    assert [page.recv_text() for _ in range(5)] == ["0", "1", "3", "4", '"end"']
+
+
+def test_nobody_comes_back_to_nothing_of_nobodys(omegaup):
+    """An event without user and a session without user are no match in a replay either."""
+    place = omegaup.place()
+    page = omegaup.page(place.contest_channel)
+    omegaup.begin([page], place)
+    kept = omegaup.gateways[0].metrics()["broadcaster_legacy_kept_total"]
+    page.abort()
+    wait_until(lambda: omegaup.gateways[0].metrics()["broadcaster_legacy_kept_total"] > kept,
+               what="its positions to be kept")
+    omegaup.post(place, '"private"')
+    omegaup.post(place, '"public"', public=True)
+    assert omegaup.page(place.contest_channel).recv_text() == '"public"'
+
+
 # --- identities -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["ana", "omi:ana", "teams:omi:rojos"])

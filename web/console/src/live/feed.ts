@@ -47,15 +47,19 @@ export function withItem<One extends Item>(items: readonly One[], item: One): On
 }
 
 /** The same event came on another channel as well. */
-export function withChannel<One extends Item>(items: readonly One[], key: string, channel: string): One[] {
-  return items.map((item) =>
-    item.key === key && !item.channels.includes(channel)
-      ? { ...item, channels: [...item.channels, channel] }
-      : item);
+export function withChannel<One extends Item>(items: One[], key: string, channel: string): One[] {
+  const isNews = (item: One) => item.key === key && !item.channels.includes(channel);
+  return items.some(isNews)
+    ? items.map((item) => (isNews(item) ? { ...item, channels: [...item.channels, channel] } : item))
+    : items;
 }
 
-export function withDrawn<One extends Item>(items: readonly One[], keys: ReadonlySet<string>, ms: number): One[] {
-  return items.map((item) => (item.drawnMs === null && keys.has(item.key) ? { ...item, drawnMs: ms } : item));
+/** The same list when none of them is in it. */
+export function withDrawn<One extends Item>(items: One[], keys: ReadonlySet<string>, ms: number): One[] {
+  const isNews = (item: One) => item.drawnMs === null && keys.has(item.key);
+  return items.some(isNews)
+    ? items.map((item) => (isNews(item) ? { ...item, drawnMs: ms } : item))
+    : items;
 }
 
 /** Contests' aliases in data come from backends: anything may stand there. */

@@ -76,6 +76,7 @@ export function createLive(service = new EventService({ url: besidePage('events/
   const drawing = new Set<string>();
   let serial = 0;
   let opened = false; // since connect(): is the next opening a reconnection?
+  let isWanted = false; // connected by us, and not logged out; the gateway may have ended it
 
   // --- what comes ---
 
@@ -156,6 +157,11 @@ export function createLive(service = new EventService({ url: besidePage('events/
       reconnects.value += opened ? 1 : 0;
       opened = true;
     }
+    if (next.state !== 'open') {
+      for (const [name, one] of channels) {
+        change(name, () => ({ state: one.state === 'on' ? 'asking' : one.state }));
+      }
+    }
   }
 
   service.on('status', onStatus);
@@ -171,6 +177,7 @@ export function createLive(service = new EventService({ url: besidePage('events/
   // --- what the user does ---
 
   function connect(): void {
+    isWanted = true;
     if (service.state === 'idle' || service.state === 'closed') {
       opened = false;
     }
@@ -181,16 +188,17 @@ export function createLive(service = new EventService({ url: besidePage('events/
     token.value = given.trim();
     keepToken(token.value);
     problems.value = [];
+    connect(); // first, so that what was refused is asked for as the new user
     for (const [name, one] of channels) {
       if (one.state === 'refused') {
         watch(name, true);
       }
     }
-    connect();
   }
 
   function logOut(): void {
     service.close();
+    isWanted = false;
     token.value = '';
     keepToken('');
     opened = false;
@@ -216,7 +224,7 @@ export function createLive(service = new EventService({ url: besidePage('events/
     }
     channels.set(name, { name, state: 'asking', position: '', events: 0, recovered: 0, resets: 0 });
     service.connection.subscribe(name);
-    if (service.state === 'idle') {
+    if (!isWanted) {
       connect();
     }
   }

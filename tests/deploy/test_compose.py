@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""compose.yaml and deploy/compose.monitoring.yaml: accepted, and what they name exists."""
+import re
+import subprocess
+
+import pytest
+import yaml
+from support.process import ROOT
+
+from conftest import DEPLOY
+
+BOTH = ("-f", "compose.yaml", "-f", "deploy/compose.monitoring.yaml")
+
+
+def config(*files):
+    done = subprocess.run(["docker-compose", *files, "config"], cwd=ROOT, text=True,
+                          capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def services():
+    return config(*BOTH)["services"]
+
+
+def test_compose_alone_is_accepted():
+    assert set(config("-f", "compose.yaml")["services"]) == {
+        "redis", "certificates", "publisher", "gateway", "nginx"}
+
+
+def test_monitoring_adds_prometheus_and_grafana(services):
+    assert {"prometheus", "grafana", "gateway"} <= set(services)
+
+
+def test_every_mounted_file_exists(services):
+    for name, service in services.items():
+        for volume in service.get("volumes", []):
+            source = volume["source"] if isinstance(volume, dict) else volume.split(":")[0]
+            if source.startswith(("/", ".")):
+                assert (ROOT / source).exists(), f"{name}: {source}"
+
+
+def test_build_targets_are_stages_of_the_dockerfile(services):
+    stages = set(re.findall(r"(?m)^FROM .* AS (\S+)$", (DEPLOY / "Dockerfile").read_text()))
+    assert {"publisher", "gateway", "broadcaster"} <= stages
+    for service in services.values():
+        if "build" in service:
+            assert service["build"]["target"] in stages
+
+
+def test_ports_are_those_of_the_reference_pages(services):
+    def published(name):
+        ports = services[name]["ports"]
+        return {int(p["target"]) if isinstance(p, dict) else int(p.rsplit(":", 1)[1].split("/")[0])
+                for p in ports}
+
+    assert published("publisher") == {32672}
+    assert 39613 in published("nginx")
+    assert "ports" not in services["gateway"], "it could not be scaled"
+    assert services["gateway"]["environment"] == {"REDIS_URL": "redis://redis:6379"}
+
+
+def test_our_processes_may_do_nothing_they_need_not(services):
+    for name in ("publisher", "gateway", "nginx", "redis"):
+        service = services[name]
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+
+
+def test_settings_are_understood(check_config):
+    for kind in ("publisher", "gateway"):
+        effective = check_config(kind, DEPLOY / "compose/config.json")
+        assert effective["Metrics"]["Port"] == 6060
+        assert effective["Metrics"]["PublisherPort"] == 6061
+
+
+def test_stop_takes_longer_than_the_drain(services, check_config):
+    drain = check_config("gateway", DEPLOY / "compose/config.json")["Broadcaster"]["DrainSeconds"]
+    grace = services["gateway"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > float(drain) + 3
+
+
+def test_health_checks_of_the_images_ask_the_default_ports():
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert set(re.findall(r'"(https?://[^"]*)"', text)) == {
+        "https://127.0.0.1:32672/health", "http://127.0.0.1:39613/health"}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the first four. */
+#include <cmocka.h>
+
+#include "common/buf.h"
+#include "common/settings.h"
+#include "gateway/address.h"
+#include "gateway/request.h"
+
+static void only_a_direct_request_from_this_machine_is_local(void **state UNUSED)
+{
+    static const struct {
+        const char *peer, *trusted, *fields;
+        bool is_local;
+    } rows[] = {
+        {"127.0.0.1", NULL, "Host: localhost\r\n", true},
+        {"127.0.0.1", NULL, "Host: LocalHost:39613\r\n", true},
+        {"127.9.9.9", NULL, "Host: 127.0.0.1:1\r\n", true},
+        {"::1", NULL, "Host: [::1]:39613\r\n", true},
+        {"::1", "10.0.0.0/8", "Host: [::1]\r\n", true},
+        {"192.0.2.1", NULL, "Host: localhost\r\n", false},
+        {"::2", NULL, "Host: localhost\r\n", false},
+        {"127.0.0.1", NULL, "", false},
+        {"127.0.0.1", NULL, "Host:\r\n", false},
+        {"127.0.0.1", NULL, "Host: judge.example\r\n", false},
+        {"127.0.0.1", NULL, "Host: localhost.example\r\n", false},
+        {"127.0.0.1", NULL, "Host: 127.0.0.1.example\r\n", false},
+        {"127.0.0.1", NULL, "Host: 192.0.2.1\r\n", false},
+        {"127.0.0.1", NULL, "Host: localhost\r\nX-Forwarded-For: 127.0.0.1\r\n", false},
+        {"127.0.0.1", NULL, "Host: localhost\r\nX-Forwarded-For:\r\n", false},
+        {"127.0.0.1", NULL, "Host: localhost\r\nX-Real-IP: 127.0.0.1\r\n", false},
+        {"127.0.0.1", "127.0.0.1", "Host: localhost\r\n", false},
+        {"127.0.0.1", "127.0.0.0/8", "Host: localhost\r\n", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf head = {0};
+        buf_addf(&head, "GET / HTTP/1.1\r\n%s\r\n", rows[i].fields);
+        struct request r;
+        struct address peer;
+        struct networks trusted;
+        const char *bad;
+        char *entry = (char *)(uintptr_t)rows[i].trusted;
+        const struct string_list list = {.v = &entry, .n = entry ? 1 : 0};
+        assert_null(request_parse(buf_str(&head), &r));
+        assert_true(address_parse(str_of(rows[i].peer), &peer));
+        assert_true(networks_parse(&list, &trusted, &bad));
+        if (address_is_local(&trusted, &r, &peer) != rows[i].is_local) {
+            fail_msg("%s, %s", rows[i].peer, rows[i].fields);
+        }
+        networks_release(&trusted);
+        buf_release(&head);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_a_direct_request_from_this_machine_is_local),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

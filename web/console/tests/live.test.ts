@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+/** What the Live view keeps and shows, with a gateway made of a fake socket. */
+import { EventService, type ScoreboardUpdateEvent } from 'broadcaster-client';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { createBoards } from '../src/live/boards.js';
+import LiveView from '../src/live/LiveView.vue';
+import { createLive, LIVE } from '../src/live/store.js';
+import { FakeSocket, mount, settled } from './helpers.js';
+
+const CHANNEL = '/contest/a';
+
+function start() {
+  const service = new EventService({
+    url: 'ws://h/events/', WebSocket: FakeSocket as never, fetch: null, random: () => 0,
+  });
+  return createLive(service);
+}
+
+function watching() {
+  const live = start();
+  live.logIn('T');
+  live.watch(CHANNEL);
+  FakeSocket.last.onopen!();
+  FakeSocket.last.say({ type: 'auth_success', username: 'ana', id: FakeSocket.last.lastOf('auth')['id'] });
+  FakeSocket.last.confirm();
+  return live;
+}
+
+const runUpdate = (id: string, guid: string, channel = CHANNEL) => ({
+  type: 'run_update', channel, id, timestamp: 1, position: `E:${id}`,
+  data: { guid, username: 'ana', problem_alias: 'sum', verdict: 'AC', contest_score: 100 },
+});
+
+beforeEach(() => {
+  FakeSocket.all = [];
+  sessionStorage.clear();
+});
+
+describe('the live store', () => {
+  test('follows a channel: state, position, events', () => {
+    const live = watching();
+    expect(live.watched.value).toMatchObject([{ name: CHANNEL, state: 'on', events: 0 }]);
+    FakeSocket.last.say(runUpdate('7', 'r'));
+    expect(live.watched.value).toMatchObject([{ position: 'E:7', events: 1, recovered: 0, resets: 0 }]);
+    expect(live.runs.value.map((item) => item.data.guid)).toEqual(['r']);
+    live.close();
+  });
+
+  test('shows an event once that comes on two channels', () => {
+    const live = watching();
+    live.watch('/user/ana');
+    FakeSocket.last.confirm();
+    FakeSocket.last.say(runUpdate('1', 'r'));
+    FakeSocket.last.say(runUpdate('1', 'r', '/user/ana'));
+    expect(live.runs.value.map((item) => item.channels)).toEqual([[CHANNEL, '/user/ana']]);
+    expect(live.watched.value.map((one) => one.events)).toEqual([1, 1]);
+    live.close();
+  });
+
+  test('counts reconnections, and channels that went on or did not', async () => {
+    vi.useFakeTimers();
+    const live = watching();
+    for (const recovered of [true, false]) {
+      FakeSocket.last.drop();
+      expect(live.watched.value[0]!.state).toBe('asking');
+      await vi.advanceTimersByTimeAsync(100);
+      FakeSocket.last.onopen!();
+      FakeSocket.last.say({ type: 'auth_success', username: 'ana', id: FakeSocket.last.lastOf('auth')['id'] });
+      FakeSocket.last.confirm(recovered);
+    }
+    expect(live.reconnects.value).toBe(2);
+    expect(live.watched.value).toMatchObject([{ state: 'on', recovered: 1, resets: 1 }]);
+    live.close();
+    vi.useRealTimers();
+  });
+
+  test('tells a refusal once, and asks again after a new log-in', () => {
+    const live = watching();
+    live.watch('/contest/b');
+    const { id } = FakeSocket.last.lastOf('subscribe');
+    FakeSocket.last.say({ type: 'error', error: 'forbidden', channel: '/contest/b', id, message: 'no' });
+    expect(live.problems.value.map((one) => one.text)).toEqual(['/contest/b: you have no access.']);
+    expect(live.watched.value.map((one) => one.state)).toEqual(['on', 'refused']);
+    const asked = FakeSocket.last.sent.length;
+    live.logIn('U');
+    expect(FakeSocket.last.sent.slice(asked).map((one) => one['type'])).toEqual(['auth', 'subscribe']);
+    expect(live.problems.value).toEqual([]);
+    live.close();
+  });
+
+  test('an ended session is told, and only the user connects again', () => {
+    const live = watching();
+    FakeSocket.last.drop(4001);
+    expect(live.status.value.state).toBe('closed');
+    expect(live.problems.value.map((one) => one.text)).toEqual(['Your session was ended.']);
+    live.watch('/user/ana');
+    expect(FakeSocket.all.length).toBe(1);
+    live.connect();
+    expect(FakeSocket.all.length).toBe(2);
+    live.close();
+  });
+
+  test('keeps the token for the tab, until the log-out, after which one can begin anew', () => {
+    const live = watching();
+    expect(start().token.value).toBe('T');
+    FakeSocket.last.say(runUpdate('1', 'r'));
+    live.logOut();
+    expect([start().token.value, live.runs.value, live.watched.value]).toEqual(['', [], []]);
+    expect(FakeSocket.all[0]!.isClosed).toBe(true);
+    live.watch('/contest/open');
+    expect(FakeSocket.all.length).toBe(2);
+    live.close();
+  });
+});
+
+describe('scoreboards', () => {
+  const event = (data: object) =>
+    ({ type: 'scoreboard_update', channel: CHANNEL, timestamp: 1, data } as ScoreboardUpdateEvent);
+  const ranking = (name: string) => ({ ranking: [{ username: name, points: 1 }] });
+
+  test('that an event brings are shown at once, contestants’ and admins’ apart', () => {
+    const boards = createBoards(() => Promise.reject(new Error('not asked')));
+    boards.onEvent(event({ contest_alias: 'a', ...ranking('ana') }));
+    boards.onEvent(event({ contest_alias: 'a', scoreboard_type: 'admin', scoreboard: ranking('beto') }));
+    expect(boards.shown.value.map((one) => [one.isAdmin, one.board!.rows[0]!.name]))
+      .toEqual([[false, 'ana'], [true, 'beto']]);
+  });
+
+  test('that it only names are fetched, once at a time', async () => {
+    const answers: ((value: unknown) => void)[] = [];
+    const asked: string[] = [];
+    const boards = createBoards((address) => {
+      asked.push(address);
+      return new Promise((resolve) => answers.push(resolve));
+    });
+    for (let n = 0; n < 3; n += 1) {
+      boards.onEvent(event({ contest_alias: 'a', scoreboard_url: '/api/board' }));
+    }
+    expect(asked).toEqual(['/api/board']);
+    answers[0]!(ranking('ana'));
+    await vi.waitFor(() => expect(asked.length).toBe(2));
+    answers[1]!(ranking('beto'));
+    await vi.waitFor(() => expect(boards.shown.value[0]!.board!.rows[0]!.name).toBe('beto'));
+    expect(asked.length).toBe(2);
+  });
+
+  test('that the judge refuses are not asked for again for a minute', async () => {
+    let nowMs = 0;
+    const ask = vi.fn(() => Promise.reject(new Error('404')));
+    const boards = createBoards(ask, () => nowMs);
+    const changed = event({ contest_alias: 'a', scoreboard_url: '/api/board' });
+    boards.onEvent(changed);
+    await vi.waitFor(() => expect(ask).toHaveBeenCalledTimes(1));
+    await new Promise((resolve) => setTimeout(resolve));
+    boards.onEvent(changed);
+    expect(ask).toHaveBeenCalledTimes(1);
+    expect(boards.shown.value[0]!.board).toBeNull();
+    nowMs = 61_000;
+    boards.onEvent(changed);
+    expect(ask).toHaveBeenCalledTimes(2);
+  });
+
+  test('of other sites are never fetched', () => {
+    const ask = vi.fn(() => Promise.resolve(null));
+    createBoards(ask).onEvent(event({ contest_alias: 'a', scoreboard_url: 'https://evil/board' }));
+    expect(ask).not.toHaveBeenCalled();
+  });
+});
+
+describe('the view', () => {
+  test('shows what comes, as text', async () => {
+    const live = watching();
+    const root = mount(LiveView, {}, [[LIVE, live]]);
+    expect(root.textContent).toContain('No verdict yet.');
+    FakeSocket.last.say(runUpdate('1', 'r'));
+    FakeSocket.last.say({
+      type: 'clarification', channel: CHANNEL, id: '2', timestamp: 1,
+      data: { clarification_id: 5, author: 'beto', message: '<img src=x>', answer: null },
+    });
+    FakeSocket.last.say({
+      type: 'scoreboard_update', channel: CHANNEL, id: '3', timestamp: 1,
+      data: { contest_alias: 'a', ranking: [{ username: 'ana', points: 100 }] },
+    });
+    FakeSocket.last.say({ type: 'contest_update', channel: CHANNEL, id: '4', timestamp: 1, data: { event: 'extended' } });
+    await settled();
+    expect(root.querySelector('.verdict')!.textContent).toBe('AC');
+    expect(root.querySelector('.clarification .words')!.textContent).toBe('<img src=x>');
+    expect(root.querySelector('tbody th')!.textContent).toContain('ana');
+    expect(root.textContent).toContain('{"event":"extended"}');
+    expect(root.querySelector('[aria-live]:nth-child(2)')!.textContent).toBe('Clarification: <img src=x>');
+    live.close();
+  });
+
+  test('says what is no channel, and watches what is one', async () => {
+    const live = watching();
+    const root = mount(LiveView, {}, [[LIVE, live]]);
+    const input = root.querySelector<HTMLInputElement>('#channel')!;
+    const type = async (text: string) => {
+      input.value = text;
+      input.dispatchEvent(new Event('input'));
+      input.form!.dispatchEvent(new Event('submit', { cancelable: true }));
+      await settled();
+    };
+    await type('no channel!');
+    expect(input.getAttribute('aria-invalid')).toBe('true');
+    await type('b');
+    expect(live.watched.value.map((one) => one.name)).toEqual([CHANNEL, '/contest/b']);
+    expect(input.getAttribute('aria-invalid')).toBeNull();
+    live.close();
+  });
+});

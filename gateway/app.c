@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/admin_http.h"
+#include "common/clock.h"
 #include "common/config.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -236,6 +237,7 @@ static bool create_core(struct app *a)
     }
     gw->settings = a->settings;
     gw->metrics = &a->metrics;
+    gw->instance = random_u64();
     list_init(&gw->sessions);
     gw->wheel = wheel_create(gw->loop);
     gw->users = users_create();

@@ -35,6 +35,7 @@ struct gw {
     struct deflater *deflater; /* compresses for all; NULL: nobody negotiates it */
     struct room *room;         /* NULL unless Room.Enabled */
     struct list sessions;      /* every session there is */
+    uint64_t instance;         /* random: tells the gateways of one port apart */
     uint64_t last_session_id;
     size_t resumes_pending; /* records of legacy sessions on their way to Redis */
     bool is_leaving;        /* drain has begun: no new sessions */

@@ -2,6 +2,8 @@
 /* gw_metrics: the table made of the list, and the older names that dashboards of today ask for. */
 #include "gateway/gw_metrics.h"
 
+#include <inttypes.h>
+
 #include <stddef.h>
 
 static const struct metric_desc rows[] = {
@@ -59,9 +61,11 @@ static void json_histogram(struct buf *out, struct histogram h)
     buf_addf(out, "{\"count\":%llu,\"sum\":%.9g}", (unsigned long long)h.count, h.sum);
 }
 
-void gw_metrics_render_json(const struct gw_metrics *m, int64_t wall_ms, struct buf *out)
+void gw_metrics_render_json(const struct gw_metrics *m, uint64_t instance, int64_t wall_ms,
+                            struct buf *out)
 {
     buf_addf(out, "{\"time\":%.3f,\"version\":\"" BROADCASTER_VERSION "\"", (double)wall_ms / 1000);
+    buf_addf(out, ",\"instance\":\"%016" PRIx64 "\"", instance);
 #define X_JSON_COUNTER json_counter
 #define X_JSON_GAUGE json_gauge
 #define X_JSON_HISTOGRAM json_histogram

@@ -101,4 +101,5 @@ struct gw_metrics {
 void gw_metrics_render(const struct gw_metrics *m, struct buf *out);
 /* One JSON object: `time` (Unix seconds), `version`, and every number under its field's name above;
  * a histogram as its `count` and `sum`. */
-void gw_metrics_render_json(const struct gw_metrics *m, int64_t wall_ms, struct buf *out);
+void gw_metrics_render_json(const struct gw_metrics *m, uint64_t instance, int64_t wall_ms,
+                            struct buf *out);

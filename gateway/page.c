@@ -132,7 +132,7 @@ static void serve_docs(struct page *p, const struct request *r)
 static void say_gauges(struct page *p)
 {
     struct buf body = {0};
-    gw_metrics_render_json(p->gw->metrics, clock_wall_ms(), &body);
+    gw_metrics_render_json(p->gw->metrics, p->gw->instance, clock_wall_ms(), &body);
     http_pages_json(buf_str(&body), p->is_head, &p->head);
     p->head.failed |= body.failed;
     buf_release(&body);

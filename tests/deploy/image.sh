@@ -3,10 +3,10 @@
 #
 #   tests/deploy/image.sh [DIR]
 #
-# Builds every target of deploy/Dockerfile without a container engine (buildah, chroot isolation) on a
-# base image made by debootstrap from this machine's own package sources; then starts publisher and
-# gateway from their root file systems beside a real Redis and sends one event through them. Needs
-# root. DIR (default build/image) keeps the base image between runs.
+# Builds every target of deploy/Dockerfile without a container engine (buildah, chroot isolation) on
+# a base image made by debootstrap from this machine's own package sources; then starts publisher
+# and gateway from their root file systems beside a real Redis and sends one event through them.
+# Needs root. DIR (default build/image) keeps the base image between runs.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -48,8 +48,8 @@ make_base() {
     if [[ ! -e $dir/base/etc/os-release ]]; then
         say "making a base image with debootstrap"
         rm -rf "$dir/base"
-        debootstrap --variant=minbase "$suite" "$dir/base.new" "$mirror" >"$dir/debootstrap.log" 2>&1 ||
-            die "debootstrap (see $dir/debootstrap.log)"
+        debootstrap --variant=minbase "$suite" "$dir/base.new" "$mirror" \
+            >"$dir/debootstrap.log" 2>&1 || die "debootstrap (see $dir/debootstrap.log)"
         rm -rf "$dir/base.new/etc/apt"
         cp -a /etc/apt "$dir/base.new/etc/apt"
         cp -a /usr/share/keyrings/. "$dir/base.new/usr/share/keyrings/"
@@ -139,9 +139,8 @@ smoke() {
         mkdir -p "$place/certificates"
         cp "$dir/certificates/"* "$place/certificates/"
         chown -R 10001:10001 "$place/certificates"
-        cp "$root/deploy/compose/config.json" "$root/tools/run.users.json" \
-            "$place/etc/omegaup/broadcaster/"
-        mv "$place/etc/omegaup/broadcaster/run.users.json" "$place/etc/omegaup/broadcaster/users.json"
+        cp "$root/deploy/compose/config.json" "$place/etc/omegaup/broadcaster/config.json"
+        cp "$root/tools/run.users.json" "$place/etc/omegaup/broadcaster/users.json"
         chmod 644 "$place/etc/omegaup/broadcaster/"*
     done
 

@@ -144,7 +144,7 @@ def test_strangers_leave_descriptors_for_redis_and_metrics(small, kind):
         with small.redis.client() as redis:
             redis.client_kill_filter(_type="normal", skipme=True)
             redis.client_kill_filter(_type="pubsub")
-        wait_until(service.is_ready, 3, "the way back to Redis")
+        wait_until(lambda: all(s.is_ready() for s in small.services), 5, "the way back to Redis")
         small.post(events.clarification(place))
         client.recv_until(lambda m: m["type"] == "clarification")
     finally:

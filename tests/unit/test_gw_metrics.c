@@ -110,11 +110,12 @@ static void json_holds_every_number_under_its_fields_name(void **state UNUSED)
     struct gw_metrics m = {.connections_active = 3, .queue_bytes = -1, .messages_sent = UINT64_MAX};
     struct buf out = {0};
     histogram_observe(&m.loop_lag, 0.25);
-    gw_metrics_render_json(&m, 1704067200123, &out);
+    gw_metrics_render_json(&m, 0xabc, 1704067200123, &out);
     yyjson_doc *doc = yyjson_read(out.p, out.n, 0);
     yyjson_val *root = yyjson_doc_get_root(doc);
     assert_true(yyjson_get_real(yyjson_obj_get(root, "time")) == 1704067200.123);
     assert_string_equal(yyjson_get_str(yyjson_obj_get(root, "version")), BROADCASTER_VERSION);
+    assert_string_equal(yyjson_get_str(yyjson_obj_get(root, "instance")), "0000000000000abc");
     assert_int_equal(yyjson_get_int(yyjson_obj_get(root, "connections_active")), 3);
     assert_int_equal(yyjson_get_int(yyjson_obj_get(root, "queue_bytes")), -1);
     assert_true(yyjson_get_uint(yyjson_obj_get(root, "messages_sent")) == UINT64_MAX);
@@ -122,7 +123,7 @@ static void json_holds_every_number_under_its_fields_name(void **state UNUSED)
     assert_int_equal(yyjson_get_int(yyjson_obj_get(lag, "count")), 1);
     assert_true(yyjson_get_real(yyjson_obj_get(lag, "sum")) == 0.25);
 #define X_ONE(kind, field, name, labels, help) +1
-    assert_int_equal(yyjson_obj_size(root), 2 GW_METRICS(X_ONE));
+    assert_int_equal(yyjson_obj_size(root), 3 GW_METRICS(X_ONE));
     yyjson_doc_free(doc);
     buf_release(&out);
 }

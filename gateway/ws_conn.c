@@ -229,7 +229,8 @@ void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
     bool is_new_frame = !c->in_frame;
     c->seen += (uint32_t)n + DATA_HEADER_BYTES;
     c->in_frame = rest > 0;
-    if (is_new_frame && !on_frame(c)) {
+    /* Nothing bounds what a legacy client may send but the rate: each piece counts as a frame. */
+    if ((is_new_frame || c->is_legacy) && !on_frame(c)) {
         return;
     }
     if (c->state != OPEN || c->is_legacy) { /* a legacy client's messages say nothing to us */

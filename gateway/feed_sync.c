@@ -259,10 +259,13 @@ static void take_page(struct feed *f, const struct bus_page *page)
         feed_start_read(f);
         return;
     }
-    bool whole = now.offset == f->position.offset || page->n_entries > 0;
+    uint64_t before = f->position.offset;
+    bool whole = true;
     for (size_t i = 0; i < page->n_entries && whole; i++) {
         whole = take_entry(f, bus_page_entry(page, i), page);
     }
+    /* A page that brings nothing although there is more would be asked for again for ever. */
+    whole = whole && (f->position.offset > before || f->position.offset == now.offset);
     if (!whole) {
         reset_to(f, page->epoch, page->last);
     }

@@ -213,6 +213,9 @@ static bool on_frame(struct ws_conn *c)
     session_on_alive(c->session);
     if (c->state == OPEN && !frame_is_within_rate(c)) {
         session_close(c->session, CLOSE_OVERLOAD, "too many frames");
+        if (c->state == CLOSING) { /* a flood is not worth parsing until the deadline */
+            (void)lws_rx_flow_control(c->wsi, 0);
+        }
     }
     return c->state == OPEN;
 }

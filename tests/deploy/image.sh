@@ -47,7 +47,7 @@ make_base() {
     [[ -n $mirror ]] || die "this machine has no package sources of $suite"
     if [[ ! -e $dir/base/etc/os-release ]]; then
         say "making a base image with debootstrap"
-        rm -rf "$dir/base"
+        rm -rf "$dir/base" "$dir/base.new"
         debootstrap --variant=minbase "$suite" "$dir/base.new" "$mirror" \
             >"$dir/debootstrap.log" 2>&1 || die "debootstrap (see $dir/debootstrap.log)"
         rm -rf "$dir/base.new/etc/apt"

@@ -194,6 +194,10 @@ static void flood(struct fixture *f, unsigned first_byte)
         send_many(f, first_byte);
     }
     assert_int_equal(1013, f->s->close_code);
+    for (int i = 0; i < 3; i++) { /* nothing more is read of it; then it ends */
+        wheel_tick(f->w->wheel);
+    }
+    ws_world_await(f->w, &f->s->closed, 1);
 }
 
 static void flood_of_messages_closes_with_1013(void **state)
@@ -206,6 +210,26 @@ static void empty_fragments_are_counted_as_frames(void **state)
     struct fixture *f = *state;
     ws_client_send_frame(&f->c, 0x01, STR(""));
     flood(f, 0x00);
+}
+
+/* One message without an end, in many pieces. */
+static void endless_message_of_a_legacy_client_is_a_flood(void **state)
+{
+    struct fixture *f = *state;
+    char piece[4096];
+    static const char head[] = "\x01\xff\x3f\xff\xff\xff\xff\xff\xff\xff"
+                               "mask";
+    assert_int_equal(sizeof(head) - 1, send(f->c.fd, head, sizeof(head) - 1, MSG_NOSIGNAL));
+    memset(piece, 'x', sizeof(piece));
+    for (int i = 0; i < 1000 && f->s->close_code == 0; i++) {
+        (void)send(f->c.fd, piece, sizeof(piece), MSG_DONTWAIT | MSG_NOSIGNAL);
+        ws_world_turn(f->w);
+    }
+    assert_int_equal(1013, f->s->close_code);
+    for (int i = 0; i < 3; i++) {
+        wheel_tick(f->w->wheel);
+    }
+    ws_world_await(f->w, &f->s->closed, 1);
 }
 
 /* lws shows none of them: they are noticed when it has answered all that came, or at the next
@@ -449,6 +473,8 @@ int main(void)
         T(binary_frame_closes_with_1003),
         T(text_that_is_not_utf8_closes_with_1007),
         cmocka_unit_test_setup_teardown(legacy_client_may_say_anything_and_it_proves_life,
+                                        set_up_legacy, tear_down),
+        cmocka_unit_test_setup_teardown(endless_message_of_a_legacy_client_is_a_flood,
                                         set_up_legacy, tear_down),
         T(ping_of_ours_is_answered_and_proves_life),
         T(ping_of_the_client_is_answered_and_proves_life),

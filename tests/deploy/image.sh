@@ -34,6 +34,7 @@ on_exit() {
     for id in "${mounts[@]-}"; do
         [[ -z $id ]] || build_tool rm "$id" >/dev/null || true
     done
+    rm -rf "$dir/storage" "$dir/run" # without overlays each layer is a whole copy: gigabytes
 }
 
 # Debian's minimal system with this machine's package sources and keys, so that apt works in it.
@@ -68,7 +69,8 @@ build_images() {
     local target
     for target in publisher gateway broadcaster certificates; do
         say "building $target"
-        build_tool bud --isolation chroot --layers --build-arg BASE=localhost/broadcaster-base \
+        build_tool bud --format docker --isolation chroot --layers \
+            --build-arg BASE=localhost/broadcaster-base \
             --ignorefile "$root/deploy/Dockerfile.dockerignore" -f "$root/deploy/Dockerfile" \
             --target "$target" -t "broadcaster-$target" "$root" >"$dir/$target.log" 2>&1 ||
             die "building $target (see $dir/$target.log): $(tail -n 3 "$dir/$target.log")"

@@ -199,15 +199,25 @@ def test_sentinel_and_replica_have_what_a_failover_needs(watched, make_stack):
         stack.gateways.append(service)
     publisher, gateway = stack.gateways
     with redis.Redis(port=sentinel_port, decode_responses=True) as sentinel:
-        wait_until(lambda: sentinel.sentinel_master("broadcaster")["num-slaves"] == 1, 20,
-                   "the Sentinel to know the replica")
+
+        def begins_failover():
+            try:
+                return sentinel.execute_command("SENTINEL FAILOVER broadcaster")
+            except redis.exceptions.ResponseError as refusal:
+                assert "NOGOODSLAVE" in str(refusal)  # it does not know its state yet
+
+        def is_promoted():
+            try:
+                with replica.client() as client:
+                    return client.info("replication")["role"] == "master"
+            except redis.exceptions.ConnectionError:
+                return False  # the promotion cuts all connections
+
         for service in (publisher, gateway):
             service.start()
-        assert sentinel.execute_command("SENTINEL FAILOVER broadcaster")
-        with replica.client() as client:
-            wait_until(lambda: client.info("replication")["role"] == "master", 20, "the promotion")
-        wait_until(lambda: f":{replica.port}" in str(sentinel.sentinel_master("broadcaster"))
-                   or sentinel.sentinel_master("broadcaster")["port"] == replica.port, 20,
+        wait_until(begins_failover, 30, "a replica that can be promoted", pause=0.2)
+        wait_until(is_promoted, 20, "the promotion")
+        wait_until(lambda: sentinel.sentinel_master("broadcaster")["port"] == replica.port, 20,
                    "the new address")
     for service in (publisher, gateway):
         service.wait_ready()

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/hub_internal.h"
 #include "gateway/rendering.h"
@@ -396,6 +397,7 @@ static void on_feed_event(void *owner, const struct published *p)
 {
     struct topic *t = owner;
     struct hub *h = t->hub;
+    uint64_t start_us = clock_mono_us();
 
     h->note_event(h->note_arg, p->event.accepted_ms);
     LIST_FOR_EACH (it, next, &t->views) {
@@ -408,6 +410,7 @@ static void on_feed_event(void *owner, const struct published *p)
             hub_pump(h, LIST_ENTRY(sub_it, struct subscription, catching_node));
         }
     }
+    histogram_observe(&h->metrics->process, (double)(clock_mono_us() - start_us) / 1e6);
 }
 
 static void on_feed_replaced(void *owner, const struct published *marker)

@@ -298,6 +298,14 @@ static bool close_code_is_refusal(enum close_code code)
            code == CLOSE_NO_SUCH_THING;
 }
 
+/* The other reasons are counted by those who have them. */
+static void count_close(struct gw_metrics *m, enum close_code code)
+{
+    m->closed_overload += code == CLOSE_OVERLOAD;
+    m->closed_protocol += code == CLOSE_PROTOCOL || code == CLOSE_BINARY ||
+                          code == CLOSE_BAD_UTF8 || code == CLOSE_TOO_BIG;
+}
+
 void session_close(struct session *s, enum close_code code, const char *reason)
 {
     if (s->state == SESSION_CLOSING) {
@@ -309,6 +317,7 @@ void session_close(struct session *s, enum close_code code, const char *reason)
     if (!close_code_is_refusal(code)) {
         legacy_resume_keep(s);
     }
+    count_close(s->gw->metrics, code);
     session_set_state(s, SESSION_CLOSING);
     session_access_forget(s);
     client_cmd_forget(s);

@@ -74,7 +74,7 @@ static void refuse(struct session *s, const struct auth_answer *a)
     if (s->ops->refuse) {
         answer_refusal(s, a);
     }
-    s->gw->metrics->closed_refused++;
+    s->gw->metrics->closed_refused += code != CLOSE_OVERLOAD; /* that one is counted as such */
     session_close(s, code, "refused");
 }
 

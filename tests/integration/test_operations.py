@@ -374,3 +374,17 @@ def test_messages_are_logged_only_when_asked(make_stack):
         client.recv()
         logs = own.gateway.process.log() + own.publisher.process.log()
         assert ("quite-private-words" in logs) is chatty
+
+
+def test_latencies_and_closes_are_counted(make_stack):
+    stack = make_stack()
+    place = stack.place()
+    client = stack.ws("ana").subscribed(place.contest_channel)
+    before = stack.gateway.metrics()["broadcaster_process_latency_seconds_count"]
+    stack.post(events.contest_update(place))
+    client.recv()
+    assert stack.gateway.metrics()["broadcaster_process_latency_seconds_count"] > before
+    client.send("x" * 5000)
+    assert client.wait_closed() == 1009
+    assert 'broadcaster_closes_total{reason="protocol"} 1\n' in \
+        stack.gateway.get("/metrics").body.decode()

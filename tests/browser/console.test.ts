@@ -285,3 +285,39 @@ describe('the page', () => {
     }
   });
 });
+
+describe('API', () => {
+  const docs = () => new URL('/docs', world.stack.page()).href;
+
+  test('shows both interfaces and lets them be tried', async () => {
+    const page = await world.open(docs());
+    const events = section(page, 'WebSocket /events/');
+    await events.getByRole('button', { name: 'Connect' }).click();
+    await events.getByText(/^• connected to ws:/).waitFor();
+    await events.getByLabel('Message').fill('{"type":"ping","id":7}');
+    await events.getByRole('button', { name: 'Send' }).click();
+    await events.getByText('← {"type":"pong","id":7}').waitFor();
+
+    const gateway = section(page, 'HTTP: gateway');
+    await gateway.getByText('GET / ').first().click();
+    await gateway.getByRole('button', { name: 'Send' }).first().click();
+    await gateway.getByText('"service":"broadcaster-gateway"').waitFor();
+
+    await section(page, 'HTTP: publisher').getByText('/broadcast/').first().click();
+    await section(page, 'HTTP: publisher').getByText(/^curl --cert .*run_update/).waitFor();
+    await world.screenshot(page, 'docs');
+  });
+
+  test('fits a small screen in dark mode, in Portuguese', async () => {
+    const page = await world.open(docs(), {
+      viewport: { width: 360, height: 700 }, colorScheme: 'dark', locale: 'pt-BR',
+    });
+    await page.getByText('O que um cliente envia').first().waitFor();
+    for (const entry of await page.locator('summary').all()) {
+      await entry.click();
+    }
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+    await world.screenshot(page, 'docs-360-dark');
+  });
+});

@@ -134,6 +134,23 @@ export const en = {
   'gateway.resumes': 'Resumed without loss',
   'gateway.slow': 'Too slow, closed',
   'gateway.publishToWrite': 'Publisher → write, mean',
+
+  'api.title': 'Interfaces',
+  'api.files': 'The descriptions themselves:',
+  'api.fields': 'Fields',
+  'api.required': 'required',
+  'api.parameters': 'Parameters',
+  'api.body': 'Body',
+  'api.example': 'Example: {name}',
+  'api.answers': 'Answers',
+  'api.shell': 'In a shell',
+  'api.try': 'Send',
+  'api.tryIt': 'Try it',
+  'api.fromClient': 'What a client sends',
+  'api.toClient': 'What a client gets',
+  'api.connected': 'connected to {url}',
+  'api.closed': 'closed: {code} {reason}',
+  'api.log': 'What was sent and received',
 };
 
 export type MessageKey = keyof typeof en;

@@ -97,6 +97,19 @@ static bool is_admin_of(const struct session_sub *ss, const struct auth_answer *
                                     : auth_answer_is_contest_admin(a, ss->name);
 }
 
+/* What was allowed and is only asked about again, for the same user, goes on as it was. */
+static void cannot_be_asked(struct session_sub *ss)
+{
+    if (ss->kind == VIEW_SCOREBOARD && ss->sub.view) {
+        return; /* it never stopped */
+    }
+    if (ss->keeps && ss->again && ss->answered) {
+        session_sub_allow(ss, ss->sub.sight, STR_NONE);
+    } else {
+        session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
+    }
+}
+
 static void on_may(const struct auth_answer *a, void *arg)
 {
     struct session *s = arg;
@@ -105,9 +118,12 @@ static void on_may(const struct auth_answer *a, void *arg)
     s->asked_for = NULL;
     list_del(&ss->asking_node);
     count_answer(s, a->result);
-    if (a->result != AUTH_OK) {
+    if (a->result == AUTH_UNAVAILABLE) {
+        cannot_be_asked(ss);
+    } else if (a->result != AUTH_OK) {
         session_sub_refuse(ss, session_error_of(a->result), NULL);
     } else if (ss->kind == VIEW_SCOREBOARD) {
+        session_sub_take_back(ss); /* the token may open something else by now */
         session_sub_allow(ss, a->scoreboard_admin ? SIGHT_ALL : SIGHT_PUBLIC,
                           a->scoreboard_contest);
     } else {
@@ -139,7 +155,7 @@ void session_ask_next(struct session *s)
             s->asked_for = ss;
         } else {
             list_del(&ss->asking_node);
-            session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
+            cannot_be_asked(ss);
         }
     }
     settle_auth(s);
@@ -172,14 +188,18 @@ void session_authorise(struct session *s, struct session_sub *ss)
 
 /* ---- who is it? ---- */
 
-/* Everything that was allowed to somebody else is asked about again; what stays allowed goes on
- * from where it was. */
-static void authorise_all_again(struct session *s)
+/* Everything that was allowed is asked about again, because it was to somebody else (a scoreboard's
+ * token opens the same to everybody), or, with is_recheck, because it may have ended. What stays
+ * allowed goes on from where it was. */
+static void authorise_all_again(struct session *s, bool is_recheck, bool is_same_user)
 {
     struct list subs;
     list_init(&subs);
     LIST_FOR_EACH (it, next, &s->subs) {
-        list_del(&LIST_ENTRY(it, struct session_sub, sub.session_node)->asking_node);
+        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        if (ss->kind != VIEW_SCOREBOARD) { /* whose question stays in line */
+            list_del(&ss->asking_node);
+        }
         list_del(it);
         list_push_back(&subs, it);
     }
@@ -187,8 +207,11 @@ static void authorise_all_again(struct session *s)
         struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
         list_del(it);
         list_push_back(&s->subs, it);
-        if (ss->kind != VIEW_SCOREBOARD) { /* a token opens the same to everybody */
+        ss->keeps = is_recheck && is_same_user;
+        if (ss->kind != VIEW_SCOREBOARD) {
             session_authorise(s, ss);
+        } else if (is_recheck) {
+            session_scoreboard_look_again(s, ss);
         }
     }
 }
@@ -206,9 +229,9 @@ static void take_all_back(struct session *s)
 static void become(struct session *s, const struct auth_answer *a)
 {
     struct user *old = s->user;
-    bool same = old && str_eq(user_name(old), a->user) && s->is_admin == a->admin && !s->is_recheck;
+    bool same = old && str_eq(user_name(old), a->user) && s->is_admin == a->admin;
     s->is_admin = a->admin;
-    if (same) {
+    if (same && !s->is_recheck) {
         return;
     }
     /* Leaving the hub needs the old user's name: so first the subscriptions, then the user. */
@@ -222,7 +245,7 @@ static void become(struct session *s, const struct auth_answer *a)
         return;
     }
     grants_forget(s);
-    authorise_all_again(s);
+    authorise_all_again(s, s->is_recheck, same);
 }
 
 static void end_auth(struct session *s)
@@ -357,7 +380,7 @@ void session_recheck(struct session *s)
     if (!s->token) {
         grants_forget(s);
         take_all_back(s);
-        authorise_all_again(s);
+        authorise_all_again(s, true, true);
         return;
     }
     char *token = strdup(s->token);

@@ -33,6 +33,7 @@ struct session_sub {
     uint32_t ends_s;                  /* when its scoreboard token ends; 0: it does not */
     bool answered;                    /* `subscribed` was sent */
     bool again;                       /* asked again after a change of user: success is silent */
+    bool keeps;                       /* asked again for the same user: no answer ends nothing */
     struct scoreboard_lookup *lookup; /* borrowed: under way in Redis, or NULL */
     enum view_kind kind;
     struct legacy_mark mark;

@@ -8,6 +8,8 @@
 #include "common/clock.h"
 #include "gateway/session_internal.h"
 
+enum { FOREVER_S = 1 << 30 };
+
 /* The value of a field in HGETALL's answer (a map in RESP3: name, value, name, value …). */
 static struct str field_of(const struct redisReply *r, struct str name)
 {
@@ -17,6 +19,21 @@ static struct str field_of(const struct redisReply *r, struct str name)
         }
     }
     return STR_NONE;
+}
+
+/* Never late; at most FOREVER_S, which fits into the seconds of a session. */
+static uint32_t seconds_until(int64_t unix_s)
+{
+    int64_t now_s = (clock_wall_ms() + 999) / 1000;
+    return unix_s > now_s ? (uint32_t)MIN(unix_s - now_s, (int64_t)FOREVER_S) : 0;
+}
+
+/* One that is only looked at again goes on: what Redis cannot say ends no access. */
+static void cannot_look(struct session_sub *ss)
+{
+    if (!ss->sub.view) {
+        session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
+    }
 }
 
 static void on_scoreboard(const struct redisReply *r, void *arg)
@@ -29,9 +46,10 @@ static void on_scoreboard(const struct redisReply *r, void *arg)
     }
     ss->lookup = NULL;
     if (!r || (r->type != REDIS_REPLY_MAP && r->type != REDIS_REPLY_ARRAY)) {
-        session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
+        cannot_look(ss);
         return;
     }
+    ss->ends_s = 0;
     struct str contest = field_of(r, STR("contest"));
     if (contest.n == 0) {
         session_ask_frontend(ss);
@@ -39,8 +57,10 @@ static void on_scoreboard(const struct redisReply *r, void *arg)
     }
     bool admin = str_eq(field_of(r, STR("admin")), STR("1"));
     struct str expires = field_of(r, STR("expires"));
-    int64_t left_ms = expires.n ? strtoll(expires.p, NULL, 10) * 1000 - clock_wall_ms() : 0;
-    ss->ends_s = expires.n ? session_now_s() + (uint32_t)(MAX(left_ms, 0) / 1000) : 0;
+    if (expires.n > 0) {
+        ss->ends_s = session_now_s() + seconds_until(strtoll(expires.p, NULL, 10));
+    }
+    session_sub_take_back(ss); /* the token may open something else by now */
     session_sub_allow(ss, admin ? SIGHT_ALL : SIGHT_PUBLIC, contest);
 }
 
@@ -52,11 +72,18 @@ void session_scoreboard_look_up(struct session *s, struct session_sub *ss)
     struct str argv[] = {STR("HGETALL"), {key, (size_t)n}};
     if (!l || !bus_command(s->gw->bus, on_scoreboard, l, ARRAY_LEN(argv), argv)) {
         free(l);
-        session_sub_refuse(ss, ERROR_UNAVAILABLE, NULL);
+        cannot_look(ss);
         return;
     }
     l->sub = ss;
     ss->lookup = l;
+}
+
+void session_scoreboard_look_again(struct session *s, struct session_sub *ss)
+{
+    if (!ss->lookup && list_empty(&ss->asking_node)) { /* else the answer is still to come */
+        session_scoreboard_look_up(s, ss);
+    }
 }
 
 void session_recheck_scoreboard(struct session *s, struct str token)

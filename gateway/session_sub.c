@@ -74,7 +74,9 @@ void session_sub_refuse(struct session_sub *ss, enum error_code code, const char
 {
     struct session *s = ss->sub.session;
     struct str channel = {ss->text, ss->text_len};
-    if (ss->again && ss->answered) {
+    struct position p;
+    bool was_allowed = ss->answered && (ss->again || subscription_position(&ss->sub, &p));
+    if (was_allowed) {
         struct buf text = {0};
         server_text_revoked(&text, channel);
         session_send_text(s, &text, STR("revoked"));

@@ -299,6 +299,33 @@ static void unknown_scoreboard_token_is_asked_of_the_frontend(void **state)
     assert_error(c, "unavailable");
 }
 
+static void scoreboard_token_lives_as_long_as_is_said_last(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = stage_connect(g, 0);
+    char soon[24];
+    char far[24]; /* 2^32 + 5 seconds: no wrapping around */
+    long long now_s = (long long)(clock_wall_ms() / 1000);
+    snprintf(soon, sizeof(soon), "%lld", now_s + 10);
+    snprintf(far, sizeof(far), "%lld", now_s + (1LL << 32) + 5);
+    const char *const ends_soon[] = {"contest", "a", "admin", "0", "expires", soon, NULL};
+    const char *const ends_never[] = {"contest", "a", "admin", "0", "expires", far, NULL};
+    static const char *const nothing[] = {NULL};
+    stage_say(g, c, SUBSCRIBE("/scoreboard/tok"));
+    fake_bus_answer_command(g->bus, ends_never);
+    stage_confirm(g, "contest/a");
+    stage_pass_s(g, 15);
+    stage_assert_heard(c, SUBSCRIBED("/scoreboard/tok", A ":0"));
+    session_recheck_scoreboard(c->s, STR("tok"));
+    fake_bus_answer_command(g->bus, ends_soon);
+    session_recheck_scoreboard(c->s, STR("tok"));
+    fake_bus_answer_command(g->bus, nothing); /* now it is one that the frontend knows */
+    stage_answer(g, &(struct auth_answer){.result = AUTH_OK, .scoreboard_contest = STR("a")});
+    stage_pass_s(g, 15);
+    stage_assert_heard(c, "");
+    assert_int_equal(g->metrics.subscriptions, 1);
+}
+
 static void scoreboard_token_that_expires_is_revoked(void **state)
 {
     struct stage *g = *state;
@@ -412,6 +439,7 @@ int main(void)
         TEST(subscription_without_redis_is_unavailable_after_five_seconds),
         TEST(scoreboard_token_in_redis_needs_no_frontend),
         TEST(unknown_scoreboard_token_is_asked_of_the_frontend),
+        TEST(scoreboard_token_lives_as_long_as_is_said_last),
         TEST(scoreboard_token_that_expires_is_revoked),
         TEST(commands_over_the_burst_are_limited_and_come_back_with_time),
         TEST(any_allocation_may_fail),

@@ -243,6 +243,107 @@ static void refused_auth_keeps_who_one_is(void **state)
     assert_string_equal(stage_question(g), "may T /contest/a");
 }
 
+static void scoreboard_token_that_is_being_asked_about_is_not_lost_to_an_auth(void **state)
+{
+    struct stage *g = *state;
+    static const char *const nothing[] = {NULL};
+    for (size_t i = 0; i < 2; i++) {
+        struct client *c = stage_connect(g, i);
+        stage_say(g, c, SUBSCRIBE("/scoreboard/tok"));
+        if (i == 0) { /* the frontend has been asked, or Redis answers while it is asked who */
+            fake_bus_answer_command(g->bus, nothing);
+        }
+        stage_say(g, c, AUTH("T"));
+        if (i == 1) {
+            fake_bus_answer_command(g->bus, nothing);
+        }
+        assert_string_equal(stage_question(g), "who T");
+        stage_answer_user(g, "ana");
+        assert_int_equal(stage_n_questions(g), 1);
+        assert_string_equal(stage_question(g), "may T /scoreboard/tok");
+        stage_answer(g, &(struct auth_answer){.result = AUTH_OK,
+                                              .scoreboard_contest = i == 0 ? STR("b") : STR("c")});
+        stage_assert_heard(c, AUTH_SUCCESS("ana"));
+        stage_confirm(g, i == 0 ? "contest/b" : "contest/c");
+        stage_assert_heard(c, SUBSCRIBED("/scoreboard/tok", A ":0"));
+    }
+}
+
+/* ---- asked again, whether it still holds ---- */
+
+/* A client on /contest/a and, by the frontend's word, on /scoreboard/tok of the same contest. */
+static struct client *on_contest_and_scoreboard(struct stage *g, const char *user)
+{
+    static const char *const nothing[] = {NULL};
+    struct client *c = stage_connect(g, 0);
+    if (user[0]) {
+        authenticate(g, c, user);
+    }
+    stage_say(g, c, SUBSCRIBE("/contest/a"));
+    stage_answer_user(g, user);
+    if (c->heard.n == 0) { /* the topic is not there yet */
+        stage_confirm(g, "contest/a");
+    }
+    stage_say(g, c, SUBSCRIBE("/scoreboard/tok"));
+    fake_bus_answer_command(g->bus, nothing);
+    stage_answer(g, &(struct auth_answer){.result = AUTH_OK, .scoreboard_contest = STR("a")});
+    buf_clear(&c->heard);
+    return c;
+}
+
+static void recheck_asks_about_scoreboard_tokens_too(void **state)
+{
+    struct stage *g = *state;
+    static const char *const nothing[] = {NULL};
+    static const char *const users[] = {"", "ana"};
+    for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+        struct client *c = on_contest_and_scoreboard(g, users[i]);
+        session_recheck(c->s);
+        fake_loop_turn(g->gw.loop);
+        if (users[i][0]) {
+            stage_answer_user(g, users[i]);
+        }
+        stage_answer_user(g, users[i]); /* /contest/a */
+        fake_bus_answer_command(g->bus, nothing);
+        stage_assert_heard(c, "");
+        stage_refuse(g, AUTH_NOT_FOUND);
+        stage_assert_heard(c, REVOKED("/scoreboard/tok"));
+        stage_disconnect(c);
+    }
+}
+
+static void recheck_that_nobody_answers_ends_nothing(void **state)
+{
+    struct stage *g = *state;
+    static const char *const nothing[] = {NULL};
+    static const char *const users[] = {"", "ana"};
+    for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+        for (int is_busy = 0; is_busy < 2; is_busy++) {
+            struct client *c = on_contest_and_scoreboard(g, users[i]);
+            session_recheck(c->s);
+            if (users[i][0]) {
+                stage_auth_busy(g, is_busy);
+                stage_answer_user(g, users[i]);
+            }
+            if (stage_n_questions(g) > 0) {
+                stage_refuse(g, AUTH_UNAVAILABLE); /* /contest/a */
+            }
+            stage_auth_busy(g, is_busy);
+            fake_bus_answer_command(g->bus, is_busy ? NULL : nothing);
+            if (stage_n_questions(g) > 0) {
+                stage_refuse(g, AUTH_UNAVAILABLE); /* /scoreboard/tok */
+            }
+            stage_auth_busy(g, false);
+            stage_assert_heard(c, "");
+            assert_int_equal(g->metrics.subscriptions, 2);
+            stage_event(g, users[i], users[i][0] == '\0');
+            assert_true(c->heard.n > 0);
+            buf_clear(&c->heard);
+            stage_disconnect(c);
+        }
+    }
+}
+
 static void closing_in_the_middle_of_a_question_forgets_it(void **state)
 {
     struct stage *g = *state;
@@ -277,6 +378,9 @@ int main(void)
         TEST(auth_as_the_same_user_changes_nothing),
         TEST(busy_frontend_while_everything_is_asked_again_revokes_and_goes_on),
         TEST(refused_auth_keeps_who_one_is),
+        TEST(scoreboard_token_that_is_being_asked_about_is_not_lost_to_an_auth),
+        TEST(recheck_asks_about_scoreboard_tokens_too),
+        TEST(recheck_that_nobody_answers_ends_nothing),
         TEST(closing_in_the_middle_of_a_question_forgets_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -246,6 +246,11 @@ void auth_forget_user(struct auth *a, struct str user)
     }
 }
 
+size_t auth_waiting(const struct auth *a)
+{
+    return a->n_waiting;
+}
+
 size_t auth_cached(const struct auth *a)
 {
     return auth_cache_count(a->cache);

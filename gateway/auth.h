@@ -87,4 +87,5 @@ struct auth_call *auth_ask(struct auth *a, const struct auth_question *q, auth_f
 void auth_cancel(struct auth_call *call); /* accepts NULL */
 /* Cached answers about this user, and those under way, no longer count (deauthenticate). */
 void auth_forget_user(struct auth *a, struct str user);
-size_t auth_cached(const struct auth *a); /* answers in the cache now */
+size_t auth_waiting(const struct auth *a); /* askers that wait for a turn */
+size_t auth_cached(const struct auth *a);  /* answers in the cache now */

@@ -28,6 +28,7 @@ struct control {
     uint64_t routine_done; /* ids up to this one had their turn */
     bool is_known;         /* last_seq says something */
     bool is_reading;
+    bool heard_old; /* a message numbered as if the log had begun anew */
     uint64_t last_seq;
     struct timer recheck;
     uint64_t recheck_after; /* sessions up to this id are still to be asked about; 0: none */
@@ -84,6 +85,9 @@ static void on_recheck_due(void *arg)
     uint64_t lot_end = c->recheck_done;
     unsigned n = 0;
 
+    if (auth_waiting(c->gw->auth) >= RECHECK_LOT) {
+        return; /* the frontend is behind: more questions would only be refused */
+    }
     /* Sessions stand in the order of their ids. */
     LIST_FOR_EACH (it, next, &c->gw->sessions) {
         struct session *s = session_of_node(it);
@@ -225,12 +229,19 @@ static void on_newest(const struct redisReply *r, void *arg)
         return;
     }
     uint64_t newest = r->elements > 0 ? entry_seq(r->element[0]) : 0;
+    bool heard_old = c->heard_old;
+    c->heard_old = false;
     if (!c->is_known) {
         c->is_known = true;
         c->last_seq = newest;
     } else if (newest < c->last_seq) {
         c->last_seq = newest;
         control_recheck_everybody(c, "the control log is older than what was heard");
+        if (heard_old && newest > 0) { /* the message that was taken for an old one */
+            bool hole;
+            c->last_seq--;
+            (void)take(c, entry_text(r->element[0]), &hole);
+        }
     } else if (newest > c->last_seq) {
         read_missed(c);
     }
@@ -248,8 +259,14 @@ void control_on_up(struct control *c)
 void control_on_message(struct control *c, struct str bytes)
 {
     bool hole = false;
-    if (!take(c, bytes, &hole) && hole) {
+    if (take(c, bytes, &hole)) {
+        return;
+    }
+    if (hole) {
         read_missed(c);
+    } else { /* read from the log before it was heard; or somebody emptied Redis under us */
+        c->heard_old = true;
+        control_on_up(c);
     }
 }
 

@@ -288,6 +288,11 @@ struct str bus_page_entry(const struct bus_page *p, size_t i)
     return ((const struct str *)(const void *)p->entries)[i];
 }
 
+bool bus_is_up(const struct bus *b)
+{
+    return b->reader_up;
+}
+
 bool bus_command(struct bus *b, bus_reply_fn fn, void *arg, int argc, const struct str *argv)
 {
     assert(argc >= 2);
@@ -352,6 +357,23 @@ void fake_bus_answer_command(struct bus *b, const char *const *fields)
         hash.elements++;
     }
     answer_command(b, fields ? &hash : NULL);
+}
+
+void fake_bus_answer_entry(struct bus *b, const char *id, const char *text)
+{
+    struct redisReply texts[3] = {{.type = REDIS_REPLY_STRING, .str = (char *)(uintptr_t)id},
+                                  {.type = REDIS_REPLY_STRING, .str = (char[]){"m"}},
+                                  {.type = REDIS_REPLY_STRING, .str = (char *)(uintptr_t)text}};
+    struct redisReply *fields[] = {&texts[1], &texts[2]};
+    struct redisReply field_list = {.type = REDIS_REPLY_ARRAY, .elements = 2, .element = fields};
+    struct redisReply *parts[] = {&texts[0], &field_list};
+    struct redisReply entry = {.type = REDIS_REPLY_ARRAY, .elements = 2, .element = parts};
+    struct redisReply *entries[] = {&entry};
+    const struct redisReply r = {.type = REDIS_REPLY_ARRAY, .elements = 1, .element = entries};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        texts[i].len = strlen(texts[i].str);
+    }
+    answer_command(b, &r);
 }
 
 struct str bus_reply_str(const struct redisReply *r)

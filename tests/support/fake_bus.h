@@ -37,6 +37,8 @@ void fake_bus_answer_command(struct bus *b, const char *const *fields);
 size_t fake_bus_n_commands(const struct bus *b); /* without an answer */
 /* Answers the oldest of bus_command() with a number. */
 void fake_bus_answer_number(struct bus *b, long long n);
+/* The same with one entry of a stream, as XRANGE has it. */
+void fake_bus_answer_entry(struct bus *b, const char *id, const char *text);
 /* The last argument of the newest bus_command(); empty: there was none. */
 struct str fake_bus_argument(const struct bus *b);
 size_t fake_bus_n_reads(const struct bus *b);              /* questions without an answer */

@@ -24,6 +24,7 @@
 
 struct auth {
     struct list calls; /* struct auth_call, oldest first */
+    size_t waiting;    /* what auth_waiting() says */
     bool is_busy;
 };
 struct auth_call {
@@ -70,6 +71,17 @@ struct auth_call *auth_ask(struct auth *a, const struct auth_question *q, auth_f
         list_push_back(&a->calls, &call->node);
     }
     return call;
+}
+
+void auth_forget_user(struct auth *a, struct str user)
+{
+    (void)a; /* it keeps no answers */
+    (void)user;
+}
+
+size_t auth_waiting(const struct auth *a)
+{
+    return a->waiting;
 }
 
 void auth_cancel(struct auth_call *call)
@@ -127,6 +139,11 @@ void stage_answer_admin(struct stage *g, const char *user, const char *contest)
 void stage_refuse(struct stage *g, enum auth_result r)
 {
     stage_answer(g, &(struct auth_answer){.result = r});
+}
+
+void stage_auth_waiting(struct stage *g, size_t n)
+{
+    g->gw.auth->waiting = n;
 }
 
 void stage_auth_busy(struct stage *g, bool busy)

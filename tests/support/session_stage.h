@@ -64,4 +64,5 @@ void stage_answer(struct stage *g, const struct auth_answer *a); /* the oldest; 
 void stage_answer_user(struct stage *g, const char *user);       /* OK, no admin of anything */
 void stage_answer_admin(struct stage *g, const char *user, const char *contest);
 void stage_refuse(struct stage *g, enum auth_result r);
-void stage_auth_busy(struct stage *g, bool busy); /* questions are refused at once */
+void stage_auth_busy(struct stage *g, bool busy);   /* questions are refused at once */
+void stage_auth_waiting(struct stage *g, size_t n); /* so many wait for a turn, it says */

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* What all gateways are told: numbers, gaps, and everybody asked about again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the first four. */
+#include <cmocka.h>
+
+#include "gateway/control.h"
+#include "tests/unit/session_texts.h"
+
+#define DEAUTHENTICATE(seq, user)                                                                  \
+    "{\"seq\":" seq ",\"type\":\"deauthenticate\",\"user\":\"" user "\"}"
+
+static struct client *log_in(struct stage *g, size_t i, const char *user)
+{
+    struct client *c = stage_connect(g, i);
+    authenticate(g, c, user);
+    return c;
+}
+
+static void hear(struct control *c, const char *message)
+{
+    control_on_message(c, str_of(message));
+}
+
+static void deauthenticate_ends_the_sessions_of_one_user(void **state)
+{
+    struct stage *g = *state;
+    struct control *control = control_create(&g->gw);
+    struct client *ana = log_in(g, 0, "ana");
+    struct client *bob = log_in(g, 1, "bob");
+    hear(control, DEAUTHENTICATE("7", "ana"));
+    assert_int_equal(ana->close_code, 4001);
+    assert_int_equal(bob->close_code, 0);
+    hear(control, DEAUTHENTICATE("8", "bob"));
+    assert_int_equal(bob->close_code, 4001);
+    control_free(control);
+}
+
+/* Somebody emptied Redis (FLUSHALL): the numbers begin anew, though no link was lost. */
+static void numbers_that_begin_anew_are_noticed(void **state)
+{
+    struct stage *g = *state;
+    struct control *control = control_create(&g->gw);
+    struct client *ana = log_in(g, 0, "ana");
+    struct client *bob = log_in(g, 1, "bob");
+    hear(control, DEAUTHENTICATE("7", "carla"));
+    hear(control, DEAUTHENTICATE("1", "bob"));
+    assert_int_equal(fake_bus_n_commands(g->bus), 1);
+    fake_bus_answer_entry(g->bus, "0-1", DEAUTHENTICATE("1", "bob"));
+    assert_int_equal(bob->close_code, 4001);
+    hear(control, DEAUTHENTICATE("2", "ana"));
+    assert_int_equal(ana->close_code, 4001);
+    control_free(control);
+}
+
+static void message_heard_twice_is_applied_once(void **state)
+{
+    struct stage *g = *state;
+    struct control *control = control_create(&g->gw);
+    hear(control, DEAUTHENTICATE("7", "ana"));
+    struct client *ana = log_in(g, 0, "ana"); /* again */
+    hear(control, DEAUTHENTICATE("7", "ana"));
+    fake_bus_answer_entry(g->bus, "0-7", DEAUTHENTICATE("7", "ana"));
+    stage_pass_s(g, 2);
+    assert_int_equal(ana->close_code, 0);
+    assert_int_equal(stage_n_questions(g), 0);
+    control_free(control);
+}
+
+static void everybody_is_asked_again_no_faster_than_the_frontend_answers(void **state)
+{
+    struct stage *g = *state;
+    struct control *control = control_create(&g->gw);
+    (void)log_in(g, 0, "ana");
+    (void)log_in(g, 1, "bob");
+    stage_auth_waiting(g, 1000);
+    control_recheck_everybody(control, "a test");
+    stage_pass_s(g, 3);
+    assert_int_equal(stage_n_questions(g), 0);
+    stage_auth_waiting(g, 0);
+    stage_pass_s(g, 1);
+    assert_int_equal(stage_n_questions(g), 2);
+    control_free(control);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, stage_set_up, stage_tear_down)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(deauthenticate_ends_the_sessions_of_one_user),
+        TEST(numbers_that_begin_anew_are_noticed),
+        TEST(message_heard_twice_is_applied_once),
+        TEST(everybody_is_asked_again_no_faster_than_the_frontend_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -205,6 +205,21 @@ static bool ask(struct session *s, auth_fn fn)
     return s->is_identifying;
 }
 
+static bool is_as_before(const struct session *s, const struct auth_answer *a)
+{
+    if (s->is_admin != a->admin || !str_eq(session_user_name(s), a->user)) {
+        return false;
+    }
+    LIST_FOR_EACH (it, next, &s->subs) {
+        const struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
+        if (sight_of(&ss->filter, a) != ss->sub.sight) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Who may see something else now is to connect anew, which loses nothing: its record is kept. */
 static void on_recheck(const struct auth_answer *a, void *arg)
 {
     struct session *s = arg;
@@ -212,6 +227,8 @@ static void on_recheck(const struct auth_answer *a, void *arg)
     s->is_identifying = false;
     if (a->result != AUTH_OK && a->result != AUTH_UNAVAILABLE) {
         refuse(s, a);
+    } else if (a->result == AUTH_OK && !is_as_before(s, a)) {
+        session_close(s, CLOSE_LEAVING, "access_changed");
     }
 }
 

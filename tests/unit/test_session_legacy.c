@@ -83,6 +83,30 @@ static void refusals_close_with_their_code(void **state)
     assert_int_equal(connect(g, 4, "/contest/a")->close_code, 1013);
 }
 
+static void asked_again_who_may_see_something_else_is_to_connect_anew(void **state)
+{
+    struct stage *g = *state;
+    static const struct {
+        const char *user, *contest;
+        enum auth_result result;
+        unsigned code;
+    } rows[] = {{"ana", "a", AUTH_OK, 0},    {"ana", "a", AUTH_UNAVAILABLE, 0},
+                {"ana", "b", AUTH_OK, 1012}, /* no admin any more */
+                {"bob", "a", AUTH_OK, 1012}, /* the identity was switched */
+                {"", "a", AUTH_OK, 1012},    {"ana", "a", AUTH_FORBIDDEN, 4003}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct client *c = connect(g, i, "/contest/a,/user/ana");
+        stage_answer_admin(g, "ana", "a");
+        session_recheck(c->s);
+        if (rows[i].result == AUTH_OK) {
+            stage_answer_admin(g, rows[i].user, rows[i].contest);
+        } else {
+            stage_refuse(g, rows[i].result);
+        }
+        assert_int_equal(c->close_code, rows[i].code);
+    }
+}
+
 static void leaving_gateway_closes_at_once(void **state)
 {
     struct stage *g = *state;
@@ -228,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(topics_are_wanted_before_the_question_is_answered),
         TEST(refusals_close_with_their_code),
+        TEST(asked_again_who_may_see_something_else_is_to_connect_anew),
         TEST(leaving_gateway_closes_at_once),
         TEST(redis_that_is_away_closes_after_five_seconds),
         TEST(what_the_client_says_is_ignored_and_no_stranger_rule_holds),

@@ -231,7 +231,7 @@ static void write_handshake(const struct request *r, const struct admission *a, 
 }
 
 static void become_websocket(struct http_conn *c, const struct request *r,
-                             const struct admission *a, struct str behind)
+                             const struct admission *a, size_t head_bytes, struct str behind)
 {
     struct ws_server *s = c->server;
     struct buf handshake = {0};
@@ -250,6 +250,7 @@ static void become_websocket(struct http_conn *c, const struct request *r,
         return;
     }
     ws_conn_deflate(ws)->mentions = 1; /* in the handshake that lws sees */
+    ws_conn_watch_masking(ws, c->fd, head_bytes);
     int fd = c->fd;
     release(c); /* before lws registers the same descriptor with the loop */
     ws_server_adopt(s, fd, ws, buf_str(&handshake));
@@ -282,7 +283,7 @@ static void on_head(struct http_conn *c, struct str head, struct str behind)
     ws_server_look_behind_proxy(c->server, &r, &c->peer);
     ws_server_decide(c->server, &r, &c->peer, &a);
     if (admission_is_upgrade(&a)) {
-        become_websocket(c, &r, &a, behind);
+        become_websocket(c, &r, &a, head.n, behind);
     } else if (a.kind == ADMIT_SSE) {
         become_stream(c, &r, &a);
     } else {

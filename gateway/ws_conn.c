@@ -16,6 +16,7 @@
 #include "gateway/session.h"
 #include "gateway/sse_conn.h"
 #include "gateway/wheel.h"
+#include "gateway/ws_masking.h"
 #include "gateway/ws_message.h"
 #include "proto/limits.h"
 #include "proto/ws_frame.h"
@@ -39,9 +40,10 @@ struct ws_conn {
     struct page *page;        /* the same */
     struct wheel_node deadline;
     struct ws_peer peer;
-    uint64_t frames_paid_ms;   /* the time up to which frames that came have used up the rate */
-    uint64_t received;         /* bytes of the socket when last looked at; 0: never */
-    uint32_t seen;             /* bytes since then that lws has shown us */
+    uint64_t frames_paid_ms; /* the time up to which frames that came have used up the rate */
+    uint64_t received;       /* bytes of the socket when last looked at; 0: never */
+    uint32_t seen;           /* bytes since then that lws has shown us */
+    struct ws_masking masking;
     struct ws_message message; /* that comes in pieces */
     enum state state;
     struct ws_deflate deflate;
@@ -158,6 +160,11 @@ void ws_conn_bind(struct ws_conn *c, struct lws *wsi)
     c->wsi = wsi;
 }
 
+void ws_conn_watch_masking(struct ws_conn *c, int fd, size_t head_bytes)
+{
+    ws_masking_begin(&c->masking, fd, head_bytes);
+}
+
 void ws_conn_opened(struct ws_conn *c)
 {
     wheel_cancel(&c->deadline);
@@ -207,6 +214,15 @@ static void charge_unseen(struct ws_conn *c)
     c->seen = 0;
 }
 
+/* False: the session is closing (now). */
+static bool is_masked(struct ws_conn *c)
+{
+    if (c->state == OPEN && !ws_masking_holds(&c->masking, lws_get_socket_fd(c->wsi))) {
+        session_close(c->session, CLOSE_PROTOCOL, "a frame without a mask");
+    }
+    return c->state == OPEN;
+}
+
 /* Counts a frame of any kind; false: the session is closing (now). */
 static bool on_frame(struct ws_conn *c)
 {
@@ -232,8 +248,12 @@ void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
     bool is_new_frame = !c->in_frame;
     c->seen += (uint32_t)n + DATA_HEADER_BYTES;
     c->in_frame = rest > 0;
+    ws_masking_add(&c->masking, n, is_new_frame ? n + rest : SIZE_MAX);
     /* Nothing bounds what a legacy client may send but the rate: each piece counts as a frame. */
     if ((is_new_frame || c->is_legacy) && !on_frame(c)) {
+        return;
+    }
+    if (is_new_frame && !is_masked(c)) {
         return;
     }
     if (c->state != OPEN || c->is_legacy) { /* a legacy client's messages say nothing to us */
@@ -259,9 +279,10 @@ void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
     }
 }
 
-void ws_conn_ponged(struct ws_conn *c)
+void ws_conn_ponged(struct ws_conn *c, size_t n)
 {
-    (void)on_frame(c);
+    ws_masking_add(&c->masking, n, n);
+    (void)(on_frame(c) && is_masked(c));
 }
 
 /* lws says so in three cases: what it had queued has gone; it has answered a client's ping, which

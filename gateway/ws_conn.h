@@ -40,11 +40,15 @@ struct sse_conn *ws_conn_stream(const struct ws_conn *c); /* NULL: it is none */
 void ws_conn_become_page(struct ws_conn *c, struct page *page);
 struct page *ws_conn_page(const struct ws_conn *c);
 
+/* Before adoption, without TLS: the request's head had so many bytes. From here on the client's
+ * frames must be masked. */
+void ws_conn_watch_masking(struct ws_conn *c, int fd, size_t head_bytes);
+
 /* From the callback of ws_server.c: */
 void ws_conn_bind(struct ws_conn *c, struct lws *wsi);
 void ws_conn_opened(struct ws_conn *c);
 void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n);
-void ws_conn_ponged(struct ws_conn *c);
+void ws_conn_ponged(struct ws_conn *c, size_t n);
 void ws_conn_writable(struct ws_conn *c);
 /* True: lws may send a close frame; false: ours is out already, just end. */
 bool ws_conn_ends(struct ws_conn *c);

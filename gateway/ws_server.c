@@ -207,7 +207,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons why, void *user, vo
     case LWS_CALLBACK_ADD_HEADERS: return ws_deflate_add_headers(ws_conn_deflate(c), in) ? 0 : -1;
     case LWS_CALLBACK_ESTABLISHED: ws_conn_opened(c); return 0;
     case LWS_CALLBACK_RECEIVE: ws_conn_received(c, in, n); return 0;
-    case LWS_CALLBACK_RECEIVE_PONG: ws_conn_ponged(c); return 0;
+    case LWS_CALLBACK_RECEIVE_PONG: ws_conn_ponged(c, n); return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE: ws_conn_writable(c); return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return ws_conn_ends(c) ? 0 : -1;
     case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL: (void)ws_conn_ends(c); return 0;

@@ -128,6 +128,54 @@ static void declared_length_closes_before_its_bytes_come(void **state)
     ws_client_expect_close(&f->c, 1009);
 }
 
+static void frame_without_a_mask_closes_with_1002(void **state)
+{
+    struct fixture *f = *state;
+    ws_client_send_frame(&f->c, 0x81, STR("with a mask"));
+    ws_client_send_frame(&f->c, 0x8a, STR("the same"));
+    ws_world_await_texts(f->w, f->s, "with a mask\n");
+    ws_client_send(&f->c, "\x81\x04none", 6);
+    ws_client_expect_close(&f->c, 1002);
+    assert_int_equal(1002, f->s->close_code);
+    assert_int_equal(strlen("with a mask\n"), f->s->texts.n);
+}
+
+static void pong_without_a_mask_closes_with_1002(void **state)
+{
+    struct fixture *f = *state;
+    ws_client_send(&f->c, "\x8a\x01.", 3);
+    ws_client_expect_close(&f->c, 1002);
+}
+
+static void legacy_frame_without_a_mask_closes_with_1002(void **state)
+{
+    struct fixture *f = *state;
+    ws_client_send(&f->c, "\x81\x06\"ping\"", 8);
+    ws_client_expect_close(&f->c, 1002);
+}
+
+static void frames_of_each_length_are_known_to_be_masked(void **state)
+{
+    struct fixture *f = *state;
+    static const size_t lengths[] = {0, 1, 125, 126, 127, 4095, 4096};
+    char space[LIMIT_CLIENT_MESSAGE_BYTES];
+    struct buf expected = {0};
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        struct str text = filled(space, 'x', lengths[i]);
+        ws_client_send_frame(&f->c, 0x81, text);
+        ws_client_send_frame(&f->c, 0x01, text); /* and in a fragment */
+        ws_client_send_frame(&f->c, 0x80, STR(""));
+        for (int k = 0; k < 2; k++) {
+            buf_add(&expected, text);
+            buf_addc(&expected, '\n');
+        }
+    }
+    buf_addc(&expected, '\0');
+    ws_world_await_texts(f->w, f->s, expected.p);
+    assert_int_equal(0, f->s->close_code);
+    buf_release(&expected);
+}
+
 static void binary_frame_closes_with_1003(void **state)
 {
     struct fixture *f = *state;
@@ -470,6 +518,11 @@ int main(void)
         T(message_one_byte_too_long_closes_with_1009),
         T(fragments_over_the_limit_close_with_1009),
         T(declared_length_closes_before_its_bytes_come),
+        T(frame_without_a_mask_closes_with_1002),
+        T(pong_without_a_mask_closes_with_1002),
+        T(frames_of_each_length_are_known_to_be_masked),
+        cmocka_unit_test_setup_teardown(legacy_frame_without_a_mask_closes_with_1002, set_up_legacy,
+                                        tear_down),
         T(binary_frame_closes_with_1003),
         T(text_that_is_not_utf8_closes_with_1007),
         cmocka_unit_test_setup_teardown(legacy_client_may_say_anything_and_it_proves_life,

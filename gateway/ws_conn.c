@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <libwebsockets.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h> /* netinet/tcp.h knows less of struct tcp_info */
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "common/loop.h"
@@ -44,6 +46,7 @@ struct ws_conn {
     uint64_t received;       /* bytes of the socket when last looked at; 0: never */
     uint32_t seen;           /* bytes since then that lws has shown us */
     struct ws_masking masking;
+    struct list flood_node;    /* in the server's ws_flood, when open */
     struct ws_message message; /* that comes in pieces */
     enum state state;
     struct ws_deflate deflate;
@@ -67,6 +70,7 @@ struct ws_conn *ws_conn_create(struct ws_server *s, const struct ws_peer *peer)
     c->server = s;
     c->peer = *peer;
     s->connections++;
+    list_init(&c->flood_node);
     wheel_node_init(&c->deadline, on_deadline, c);
     wheel_set(s->gw->wheel, &c->deadline, HANDSHAKE_S);
     return c;
@@ -78,6 +82,7 @@ void ws_conn_free(struct ws_conn *c)
         session_on_closed(c->session);
     }
     wheel_cancel(&c->deadline);
+    list_del(&c->flood_node);
     if (c->stream) {
         sse_conn_free(c->stream); /* which has the peer, and counts for us */
     } else {
@@ -169,6 +174,7 @@ void ws_conn_opened(struct ws_conn *c)
 {
     wheel_cancel(&c->deadline);
     c->state = OPEN;
+    list_push_back(&c->server->flood.conns, &c->flood_node);
     c->server->gw->metrics->handshakes++;
     c->server->gw->metrics->handshakes_deflate += c->deflate.is_agreed;
     session_open(c->session);
@@ -181,36 +187,39 @@ void ws_conn_opened(struct ws_conn *c)
 /* --- what the client sends --- */
 
 /* A token bucket as one number: each frame moves it on by its cost, time catches up with it. */
-static bool frame_is_within_rate(struct ws_conn *c)
+static bool is_within_rate(struct ws_conn *c)
 {
     uint64_t now_ms = loop_now_ms(c->server->gw->loop);
-    if (c->frames_paid_ms < now_ms) {
-        c->frames_paid_ms = now_ms;
-    }
-    if (c->frames_paid_ms - now_ms >= (uint64_t)LIMIT_FRAMES_BURST * FRAME_COST_MS) {
-        return false;
-    }
-    c->frames_paid_ms += FRAME_COST_MS;
-    return true;
+    c->frames_paid_ms = MAX(c->frames_paid_ms, now_ms);
+    return c->frames_paid_ms - now_ms < (uint64_t)LIMIT_FRAMES_BURST * FRAME_COST_MS;
+}
+
+static bool frame_is_within_rate(struct ws_conn *c)
+{
+    bool is_within = is_within_rate(c);
+    c->frames_paid_ms += is_within ? FRAME_COST_MS : 0;
+    return is_within;
 }
 
 /* lws answers pings without a word to us as long as more come, so a flood of them shows only in
- * what the socket has received, less what we were shown: as if all of it were the largest pings. */
+ * what was read from the socket, less what we were shown: as if all of it were the largest pings. */
 static void charge_unseen(struct ws_conn *c)
 {
     struct tcp_info info = {0};
     socklen_t len = sizeof(info);
-    if (getsockopt(lws_get_socket_fd(c->wsi), IPPROTO_TCP, TCP_INFO, &info, &len) < 0) {
+    int fd = lws_get_socket_fd(c->wsi);
+    int unread = 0;
+    if (ioctl(fd, SIOCINQ, &unread) < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0) {
         return; /* the socket has gone */
     }
-    uint64_t unseen = info.tcpi_bytes_received - c->received;
-    unseen -= MIN(unseen, c->seen);
+    uint64_t read = (uint64_t)info.tcpi_bytes_received - (uint64_t)unread;
+    uint64_t unseen = read - MIN(read, c->received + c->seen);
     if (c->received > 0) { /* else the handshake is in it */
         uint64_t now_ms = loop_now_ms(c->server->gw->loop);
         c->frames_paid_ms =
             MAX(c->frames_paid_ms, now_ms) + unseen / CONTROL_FRAME_BYTES * FRAME_COST_MS;
     }
-    c->received = info.tcpi_bytes_received;
+    c->received = MAX(read, c->received);
     c->seen = 0;
 }
 
@@ -223,17 +232,34 @@ static bool is_masked(struct ws_conn *c)
     return c->state == OPEN;
 }
 
+static void close_flood(struct ws_conn *c)
+{
+    session_close(c->session, CLOSE_OVERLOAD, "too many frames");
+    if (c->state == CLOSING) { /* a flood is not worth parsing until the deadline */
+        (void)lws_rx_flow_control(c->wsi, 0);
+    }
+}
+
 /* Counts a frame of any kind; false: the session is closing (now). */
 static bool on_frame(struct ws_conn *c)
 {
     session_on_alive(c->session);
     if (c->state == OPEN && !frame_is_within_rate(c)) {
-        session_close(c->session, CLOSE_OVERLOAD, "too many frames");
-        if (c->state == CLOSING) { /* a flood is not worth parsing until the deadline */
-            (void)lws_rx_flow_control(c->wsi, 0);
-        }
+        close_flood(c);
     }
     return c->state == OPEN;
+}
+
+void ws_conn_look(struct list *flood_node)
+{
+    struct ws_conn *c = LIST_ENTRY(flood_node, struct ws_conn, flood_node);
+    if (c->state != OPEN) {
+        return;
+    }
+    charge_unseen(c);
+    if (!is_within_rate(c)) {
+        close_flood(c);
+    }
 }
 
 static size_t message_limit(const struct ws_conn *c)

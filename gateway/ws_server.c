@@ -309,6 +309,9 @@ int ws_server_create(const struct ws_server_options *o, struct ws_server **out_s
     s->arg = o->arg;
     list_init(&s->http_conns);
     list_init(&s->sse_conns);
+    if (!ws_flood_init(&s->flood, s->gw->loop)) {
+        return -ENOMEM;
+    }
     s->scratch = malloc(WS_SERVER_SCRATCH_BYTES);
     bool compresses = s->gw->settings->broadcaster.compression;
     s->inflater = compresses ? inflater_create(LIMIT_ROOM_MESSAGE_BYTES) : NULL;
@@ -350,6 +353,7 @@ struct ws_server *ws_server_free(struct ws_server *s)
     if (s->lws) {
         lws_context_destroy(s->lws);
     }
+    ws_flood_release(&s->flood);
     networks_release(&s->trusted);
     address_limit_release(&s->addresses);
     inflater_free(s->inflater);

@@ -19,6 +19,7 @@
 #include "gateway/address_limit.h"
 #include "gateway/admission.h"
 #include "gateway/listener.h"
+#include "gateway/ws_flood.h"
 #include "gateway/ws_server.h"
 
 struct inflater;
@@ -44,6 +45,7 @@ struct ws_server {
     struct address_limit addresses;
     struct list http_conns;   /* of struct http_conn, owned */
     struct list sse_conns;    /* of struct sse_conn, owned */
+    struct ws_flood flood;    /* has the list of open ws_conns */
     uint64_t connections;     /* http_conns, sse_conns and ws_conns */
     struct ws_conn *adopting; /* while lws takes over a socket: whose it is */
     char *scratch;            /* owned; where the first bytes of a request are read */

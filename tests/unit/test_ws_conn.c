@@ -10,6 +10,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "gateway/wheel.h"
 #include "proto/limits.h"
@@ -297,6 +298,54 @@ static void flood_of_pings_ends_the_connection(void **state)
     ws_world_await(f->w, &f->s->closed, 1);
 }
 
+/* lws shows none of these ever; who keeps the process busy is looked at. */
+static void flood_of_empty_pongs_closes_with_1013(void **state)
+{
+    struct fixture *f = *state;
+    static const char frame[] = "\x8a\x80mask";
+    char frames[1024 * (sizeof(frame) - 1)];
+    size_t sent = 0;
+    for (size_t at = 0; at < sizeof(frames); at += sizeof(frame) - 1) {
+        memcpy(frames + at, frame, sizeof(frame) - 1);
+    }
+    for (time_t end = time(NULL) + 20; f->s->close_code == 0 && time(NULL) < end;) {
+        ssize_t more =
+            send(f->c.fd, frames + sent, sizeof(frames) - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = (sent + (size_t)(more > 0 ? more : 0)) % sizeof(frames);
+        ws_world_turn(f->w);
+    }
+    assert_int_equal(1013, f->s->close_code);
+    for (int i = 0; i < 3; i++) {
+        wheel_tick(f->w->wheel);
+    }
+    ws_world_await(f->w, &f->s->closed, 1);
+}
+
+static void what_waits_unread_is_no_flood(void **state)
+{
+    struct fixture *f = *state;
+    char space[LIMIT_CLIENT_MESSAGE_BYTES];
+    assert_true(f->s->ops->ping(f->s->conn));
+    for (int i = 0; i < 600; i++) { /* of the 1,000 that are allowed at once */
+        ws_client_send_frame(&f->c, 0x81, STR("x"));
+    }
+    ws_world_await(f->w, &f->s->alive, 600);
+    assert_true(f->s->ops->ping(f->s->conn));
+    f->s->pause_after_text = true;
+    struct str text = filled(space, 'x', sizeof(space));
+    struct buf frames = {0};
+    for (int i = 0; i < 100; i++) { /* fills the receive buffer */
+        ws_client_frame(&frames, 0x81, text);
+    }
+    assert_true(send(f->c.fd, frames.p, frames.n, MSG_NOSIGNAL | MSG_DONTWAIT) > 60000);
+    buf_release(&frames);
+    ws_world_await(f->w, &f->s->alive, 601);
+    assert_true(f->s->ops->ping(f->s->conn));
+    assert_int_equal(0, f->s->close_code);
+    f->s->pause_after_text = false;
+    f->s->ops->pause_reading(f->s->conn, false);
+}
+
 static void messages_at_the_allowed_rate_are_no_flood(void **state)
 {
     struct fixture *f = *state;
@@ -534,6 +583,8 @@ int main(void)
         T(flood_of_messages_closes_with_1013),
         T(empty_fragments_are_counted_as_frames),
         T(flood_of_pings_ends_the_connection),
+        T(flood_of_empty_pongs_closes_with_1013),
+        T(what_waits_unread_is_no_flood),
         T(messages_at_the_allowed_rate_are_no_flood),
         T(close_of_ours_waits_for_the_answer),
         T(close_that_is_not_answered_ends_after_two_seconds),

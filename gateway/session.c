@@ -94,6 +94,9 @@ static void close_dead(struct session *s, const char *why)
 static void check_heartbeat(struct session *s, uint32_t now)
 {
     uint32_t interval = (uint32_t)((s->gw->settings->broadcaster.ping_interval_ms + 999) / 1000);
+    if (s->is_paused) { /* its pong would wait unread; the question that it waits for has an end */
+        session_on_alive(s);
+    }
     if (s->pong_missing && now - s->pinged_s >= interval) {
         close_dead(s, "no_sign_of_life");
         return;

@@ -48,6 +48,25 @@ static void thirty_two_waiting_commands_pause_reading(void **state)
     buf_clear(&c->heard);
 }
 
+static void client_that_is_not_read_is_not_taken_for_dead(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = stage_connect(g, 0);
+    stage_pass_s(g, 29);
+    stage_say(g, c, AUTH("T"));
+    for (int i = 0; i < LIMIT_COMMANDS_WAITING; i++) {
+        stage_say(g, c, PING);
+    }
+    assert_true(c->is_paused);
+    stage_pass_s(g, 100);
+    assert_int_equal(c->close_code, 0);
+    stage_answer_user(g, "ana");
+    assert_false(c->is_paused);
+    stage_pass_s(g, 100); /* now it is silent by itself */
+    assert_int_equal(c->close_code, 1000);
+    buf_clear(&c->heard);
+}
+
 static void several_auths_in_line_are_made_one_after_another(void **state)
 {
     struct stage *g = *state;
@@ -367,6 +386,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(commands_behind_a_pending_auth_wait_and_keep_their_order),
         TEST(thirty_two_waiting_commands_pause_reading),
+        TEST(client_that_is_not_read_is_not_taken_for_dead),
         TEST(several_auths_in_line_are_made_one_after_another),
         TEST(cookie_of_the_upgrade_authenticates_silently),
         TEST(cookie_that_is_nobodys_is_no_credential),

@@ -91,6 +91,14 @@ static void write_custom(struct lws *wsi, const char *name, struct buf *out)
     buf_add(out, STR("\r\n"));
 }
 
+static const char *version(struct lws *wsi)
+{
+    char text[sizeof("HTTP/1.1")];
+    bool is_old =
+        lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP) > 0 && strcmp(text, "HTTP/1.0") == 0;
+    return is_old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n";
+}
+
 void lws_request_write(struct lws *wsi, struct buf *out)
 {
     char *uri = NULL;
@@ -99,7 +107,7 @@ void lws_request_write(struct lws *wsi, struct buf *out)
     buf_addf(out, "%s ", method_name(method));
     write_encoded((struct str){uri, uri ? (size_t)len : 0}, STR("/*"), out);
     write_query(wsi, out);
-    buf_add(out, STR(" HTTP/1.1\r\n"));
+    buf_add(out, str_of(version(wsi)));
     for (size_t i = 0; i < LWS_ARRAY_SIZE(fields); i++) {
         write_field(wsi, &fields[i], out);
     }
@@ -109,8 +117,13 @@ void lws_request_write(struct lws *wsi, struct buf *out)
     buf_add(out, STR("\r\n"));
 }
 
+/* A line end in a percent escape of the target ends the line for lws: what follows it, up to the
+ * version, would be a field of whoever made up the address. */
 const char *lws_request_check(struct lws *wsi)
 {
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP) == 0) {
+        return "the request line ends before its version";
+    }
     return lws_hdr_total_length(wsi, WSI_TOKEN_EXTENSIONS) > EXTENSIONS_MAX_BYTES
                ? "the Sec-WebSocket-Extensions header field is too long"
                : NULL;

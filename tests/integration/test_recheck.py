@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """RecheckSeconds: access that the frontend takes away ends on a connection that is open."""
+import signal
 import time
 
 import pytest
-from support import events
+from support import events, users
 from support.frontend import Frontend
 
 
@@ -67,3 +68,19 @@ def test_events_during_a_recheck_are_neither_lost_nor_doubled(rechecked, judge):
         n += 1
         time.sleep(0.002)
         assert n < 10000
+
+
+def test_scoreboard_token_that_left_the_users_file_is_revoked(make_stack):
+    stack = make_stack()
+    place, other = stack.place(), stack.place()
+    clients = [stack.ws(user).subscribed(place.scoreboard_channel, other.scoreboard_channel)
+               for user in (None, "ana")]
+    file = users.users_file()
+    del file["scoreboards"][place.scoreboard]
+    stack.write_users(file)
+    stack.gateway.process.signal(signal.SIGHUP)
+    for client in clients:
+        assert client.recv(20) == {"type": "revoked", "channel": place.scoreboard_channel}
+    stack.post(events.scoreboard_update(other, 1))
+    for client in clients:
+        assert client.recv()["channel"] == other.scoreboard_channel

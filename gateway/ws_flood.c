@@ -8,7 +8,7 @@
 enum {
     LOOK_EVERY_MS = 250,
     BUSY_US = 250 * 1000 / 5, /* of the processor within that: a fifth of it */
-    LOT = 1024,               /* connections at once, about a microsecond each */
+    LOT = 256,                /* connections at once, about a microsecond each */
 };
 
 static uint64_t thread_cpu_us(void)

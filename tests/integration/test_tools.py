@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The small programs that tools/run tells people to use."""
 import json
+import shlex
 import subprocess
 
 import pytest
 from support import events
-from support.process import ROOT, Process, wait_until
+from support.process import ROOT, Process, free_port, wait_until
 from support.users import token_of
 
 
@@ -41,6 +42,28 @@ def test_watch_prints_events_and_survives_a_restart_of_the_gateway(make_stack, s
     stack.post(big)
     wait_until(lambda: "x" * 100_000 in watch.log(), what="the large event")
     assert watch.is_running()
+
+
+def test_watch_says_where_nothing_listens_and_what_to_do(start):
+    port = free_port()
+    watch = start("watch", "--port", port, "/contest/a")
+    wait_until(lambda: "tools/run" in watch.log(), what="the advice")
+    assert f"ws://localhost:{port}/events/" in watch.log()
+
+
+def test_commands_that_run_prints_can_be_pasted():
+    """Also when the folder's name holds a space."""
+    text = (ROOT / "tools/run").read_text()
+    introduce = text[text.index("introduce_console() {"):text.index("\nmain() {")]
+    script = ("set -eu; root='/a b' certificates='/c d' dir=/e port=1 events_port=2 metrics_port=3 "
+              "gateways=1 console_dir='' demo=no\nsay() { :; }\n" + introduce + "\nintroduce\n")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=10,
+                          check=True)
+    watch, curl = (shlex.split(part) for part in done.stdout.split("\n\n")
+                   if part.startswith(("Watch", "Post")))
+    assert "/a b/tools/watch" in watch
+    assert curl[curl.index("--cacert") + 1] == "/c d/ca.pem"
+    assert json.loads(curl[curl.index("-d") + 1])["type"] == "run_update"
 
 
 def test_demo_posts_events_that_are_taken(stack, start):

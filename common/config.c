@@ -104,6 +104,10 @@ static void set_text(struct config_loading *l, const char *where, struct str pat
 {
     bool older;
     const struct setting *row = config_find_setting(path, &older);
+    if (!row && config_find_section(path).n > 0) {
+        config_error(l, where, "is a section; name a setting in it, as in Broadcaster.Port=32672");
+        return;
+    }
     if (!row) {
         config_error(l, where, "no such setting; the nearest is %.*s",
                      STR_ARG(config_nearest(path)));
@@ -222,6 +226,20 @@ static void strip_last_slashes(char *url)
     }
 }
 
+/* Twice the same server would hold each topic once, and every event that reaches all of them
+ * would come twice. */
+static bool has_twins(const struct string_list *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        for (size_t j = i + 1; j < l->n; j++) {
+            if (strcmp(l->v[i], l->v[j]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* What concerns several settings. */
 static void check_whole(struct config_loading *l, const char *where)
 {
@@ -231,6 +249,9 @@ static void check_whole(struct config_loading *l, const char *where)
     }
     if (s->broadcaster.queue_bytes_total < s->broadcaster.queue_bytes) {
         config_error(l, where, "Broadcaster.QueueBytesTotal must not be below QueueBytes");
+    }
+    if (has_twins(&s->redis.urls)) {
+        config_error(l, where, "Redis.URLs names a server twice");
     }
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/http_origin.h"
 #include "common/log.h"
 #include "common/redis_url.h"
 
@@ -27,7 +28,10 @@ static const char *check_frontend(const char *v)
     if (scheme == 0 || v[scheme] == '\0' || v[scheme] == '/') {
         return "must be a URL that begins with https:// or http://";
     }
-    return is_printable(v) && !strpbrk(v, "?#") ? NULL : "must be a URL without query or spaces";
+    if (!is_printable(v) || strpbrk(v, "?#")) {
+        return "must be a URL without query or spaces";
+    }
+    return http_origin_check(v) ? "must be a URL with nothing but host, port and path" : NULL;
 }
 
 static const char *check_client_auth(const char *v)

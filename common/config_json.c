@@ -99,15 +99,17 @@ static void read_setting(struct walk *w, const struct member *m, const struct se
     buf_release(&why);
 }
 
-static void report_unknown(struct walk *w, const struct member *m)
+/* `flat`: the key is one name, as it should be. */
+static void report_unknown(struct walk *w, const struct member *m, bool flat)
 {
     struct str nearest = config_nearest(str_of(m->path));
+    const char *why = flat ? "" : " (a key is one name: sections are objects)";
     if (w->loading->strict) {
-        config_error(w->loading, m->where, "unknown; the nearest known name is %.*s",
+        config_error(w->loading, m->where, "unknown%s; the nearest known name is %.*s", why,
                      STR_ARG(nearest));
     } else {
-        config_warning(w->loading, m->where, "unknown, ignored; the nearest known name is %.*s",
-                       STR_ARG(nearest));
+        config_warning(w->loading, m->where, "unknown, ignored%s; the nearest known name is %.*s",
+                       why, STR_ARG(nearest));
     }
 }
 
@@ -156,7 +158,7 @@ static void walk_object(struct walk *w, struct str section, yyjson_val *object)
         } else if (inner.n > 0) {
             read_section(w, &m, inner, is_repeated(object, key, section, inner));
         } else if (section.n > 0 || !config_is_foreign_section(str_of(m.path))) {
-            report_unknown(w, &m);
+            report_unknown(w, &m, flat);
         }
     }
 }
@@ -175,6 +177,10 @@ static void report_syntax(struct walk *w, const yyjson_read_err *err)
 
 static void walk_text(struct walk *w, char *copy)
 {
+    if (w->original.n == 0) {
+        config_error(w->loading, w->file, "is empty; without any setting it is {}");
+        return;
+    }
     yyjson_read_err err;
     yyjson_doc *doc = yyjson_read_opts(copy, w->original.n,
                                        YYJSON_READ_INSITU | YYJSON_READ_NUMBER_AS_RAW, NULL, &err);

@@ -51,6 +51,17 @@ static const char *objection(const struct evhttp_uri *uri)
     return NULL;
 }
 
+const char *http_origin_check(const char *base_url)
+{
+    struct evhttp_uri *uri = evhttp_uri_parse(base_url);
+    if (!uri) {
+        return "it is not a URL";
+    }
+    const char *why = objection(uri);
+    evhttp_uri_free(uri);
+    return why;
+}
+
 static bool fill(struct http_origin *o, const struct evhttp_uri *uri)
 {
     const char *host = evhttp_uri_get_host(uri);

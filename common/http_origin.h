@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* http_origin: the server of a base URL. A private part of http_client.
+/* http_origin: the server of a base URL. A private part of http_client, but for the check.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +19,8 @@ struct http_origin {
     size_t max_answer_bytes;
 };
 
+/* NULL, or why http_origin_init() would refuse this URL (static text). */
+MUST_CHECK const char *http_origin_check(const char *base_url);
 /* NULL, or why the URL or the file of authorities (NULL: the system's) cannot be used. What it
  * filled meanwhile http_origin_release() frees. */
 MUST_CHECK const char *http_origin_init(struct http_origin *o, const char *base_url,

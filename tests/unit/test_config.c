@@ -391,13 +391,13 @@ static void unknown_keys_are_warnings_that_name_the_nearest(void **state)
          "warning: @:1: CertFile: unknown, ignored; the nearest known name is "
          "Broadcaster.TLS.CertFile\n"},
         {"{\"Broadcaster.Port\": 5}",
-         "warning: @:1: Broadcaster.Port: unknown, ignored; the nearest known name is "
-         "Broadcaster.Port\n"},
+         "warning: @:1: Broadcaster.Port: unknown, ignored (a key is one name: sections are "
+         "objects); the nearest known name is Broadcaster.Port\n"},
         {"{\"Broadcaster\": {\"Tracing\": {}, \"Port\\u0000\": 1}}",
          "warning: @:1: Broadcaster.Tracing: unknown, ignored; the nearest known name is "
          "Broadcaster.Bind\n"
-         "warning: @:1: Broadcaster.Port: unknown, ignored; the nearest known name is "
-         "Broadcaster.Port\n"},
+         "warning: @:1: Broadcaster.Port: unknown, ignored (a key is one name: sections are "
+         "objects); the nearest known name is Broadcaster.Port\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_warned(t, rows[i].file, rows[i].problems);
@@ -438,6 +438,15 @@ static void wrong_values_are_errors_with_line_and_key(void **state)
          "@:1: Broadcaster.FrontendURL: must be a string\n"},
         {"{\"Broadcaster\": {\"FrontendURL\": \"ftp://x\"}}",
          "@:1: Broadcaster.FrontendURL: must be a URL that begins with https:// or http://\n"},
+        {"{\"Broadcaster\": {\"FrontendURL\": \"http://u:hidden@x\"}}",
+         "@:1: Broadcaster.FrontendURL: must be a URL with nothing but host, port and path\n"},
+        {"{\"Broadcaster\": {\"FrontendURL\": \"http://x:0\"}}",
+         "@:1: Broadcaster.FrontendURL: must be a URL with nothing but host, port and path\n"},
+        {"{\"Broadcaster\": {\"FrontendURL\": \"http://x:port\"}}",
+         "@:1: Broadcaster.FrontendURL: must be a URL with nothing but host, port and path\n"},
+        {"{\"Redis\": {\"URLs\": [\"redis://a\", \"redis://b\", \"redis://a\"]}}",
+         "@: Redis.URLs names a server twice\n"},
+        {"", "@: is empty; without any setting it is {}\n"},
         {"{\"Broadcaster\": {\"Bind\": \"a\\u0000b\"}}",
          "@:1: Broadcaster.Bind: must not hold a zero byte\n"},
         {"{\"Broadcaster\": {\"Bind\": \"localhost\"}}",
@@ -660,6 +669,8 @@ static void wrong_set_is_an_error_without_its_value(void **state)
         {"Broadcaster.Port", "--set Broadcaster.Port: must be Section.Key=VALUE\n"},
         {"Broadcaster.Port=", "--set Broadcaster.Port: must be a whole number\n"},
         {"Room.Enabled=yes", "--set Room.Enabled: must be true or false\n"},
+        {"Broadcaster.TLS=1", "--set Broadcaster.TLS: is a section; name a setting in it, as in "
+                              "Broadcaster.Port=32672\n"},
         {"=1", "--set : no such setting; the nearest is Room\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -60,6 +60,10 @@ bool scoreboard_body_parse(struct str text, int64_t now_s, struct scoreboard_bod
     *out = (struct scoreboard_body){0};
     yyjson_read_err e = {0};
     error[0] = '\0';
+    if (json_trim(text).n == 0) {
+        (void)snprintf(error, SCOREBOARD_ERROR_MAX, "the body is empty, not a JSON object");
+        return false;
+    }
     /* Without the in-situ flag yyjson only reads the text, in spite of its prototype. */
     yyjson_doc *doc = yyjson_read_opts((char *)text.p, text.n, JSON_READ_FLAGS, NULL, &e);
     if (!doc && e.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {

@@ -41,7 +41,8 @@ static void each_fault_is_told(void **state)
         struct str text;
         const char *error;
     } rows[] = {
-        {STR(""), "not JSON"},
+        {STR(""), "the body is empty"},
+        {STR(" \n"), "the body is empty"},
         {STR("{"), "not JSON"},
         {STR("{} x"), "not JSON"},
         {STR("[]"), "not a JSON object"},

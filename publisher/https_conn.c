@@ -104,7 +104,7 @@ static void expect_request(struct https_conn *c)
     c->exchange.body = STR_NONE;
     c->head = (struct http_head){0};
     set_mark(c, 0);
-    if (c->verified) {
+    if (c->verified || c->exchange.is_publisher) {
         c->deadline_ms = NO_DEADLINE; /* Go does not repeat a POST whose connection closes */
     } else {
         set_deadline(c, LIMIT_PUBLISHER_IDLE_MS);

@@ -30,7 +30,8 @@ struct http_exchange {
     struct str body;              /* valid during on_request() */
     struct ssl_st *ssl;           /* NULL: plain HTTP */
     const void *route;            /* the handler's own, NULL at first */
-    char peer[HTTP_PEER_MAX + 1]; /* the same, "" at first */
+    bool is_publisher;            /* the handler knows the peer, from this or a former request */
+    char peer[HTTP_PEER_MAX + 1]; /* the handler's own, "" at first */
 };
 struct http_reply {
     int status;

@@ -129,7 +129,8 @@ static bool common_name(X509 *cert, char out[static COMMON_NAME_MAX + 1])
     int n = X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, out,
                                       COMMON_NAME_MAX + 1);
     for (int i = 0; i < n; i++) {
-        if (out[i] < ' ' || out[i] == 0x7f) { /* also bytes over 0x7f, in whatever encoding */
+        unsigned char c = (unsigned char)out[i];
+        if (c < ' ' || c >= 0x7f) { /* whatever the encoding of the rest is */
             return false;
         }
     }

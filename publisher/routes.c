@@ -133,7 +133,7 @@ static void refuse_method(struct http_exchange *x, const struct route *route)
 static bool identify(const struct routes *r, struct http_exchange *x)
 {
     switch (peer_auth_check(r->auth, x->ssl, x->head->fields[HTTP_AUTHORIZATION], x->peer)) {
-    case PEER_KNOWN: return true;
+    case PEER_KNOWN: x->is_publisher = true; return true;
     case PEER_UNKNOWN:
         http_exchange_fail(x, 401, "no accepted client certificate and no known bearer token");
         return false;

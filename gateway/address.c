@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "common/http_text.h"
 #include "common/settings.h"
 #include "gateway/request.h"
 
@@ -214,8 +215,7 @@ static bool is_local_name(struct str host)
     if (colon) {
         name.n = (size_t)(colon - host.p);
     }
-    return request_same_text(name, STR("localhost")) ||
-           (address_parse(host, &a) && is_loopback(&a));
+    return http_same_word(name, STR("localhost")) || (address_parse(host, &a) && is_loopback(&a));
 }
 
 bool address_is_local(const struct networks *trusted, const struct request *r,

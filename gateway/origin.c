@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/origin.h"
 
+#include "common/http_text.h"
 #include "common/settings.h"
 #include "gateway/request.h"
 
@@ -41,8 +42,8 @@ static struct origin parse(struct str text)
     if (text.n > 0) {
         split_port(text, &o);
     }
-    bool is_default = (request_same_text(o.scheme, STR("https")) && str_eq(o.port, STR("443"))) ||
-                      (request_same_text(o.scheme, STR("http")) && str_eq(o.port, STR("80")));
+    bool is_default = (http_same_word(o.scheme, STR("https")) && str_eq(o.port, STR("443"))) ||
+                      (http_same_word(o.scheme, STR("http")) && str_eq(o.port, STR("80")));
     if (is_default) {
         o.port = STR("");
     }
@@ -53,10 +54,10 @@ static struct origin parse(struct str text)
 static bool matches(const struct origin *o, const char *entry)
 {
     struct origin e = parse(str_of(entry));
-    if (!request_same_text(o->host, e.host)) {
+    if (!http_same_word(o->host, e.host)) {
         return false;
     }
-    return e.scheme.n == 0 || (request_same_text(o->scheme, e.scheme) && str_eq(o->port, e.port));
+    return e.scheme.n == 0 || (http_same_word(o->scheme, e.scheme) && str_eq(o->port, e.port));
 }
 
 static bool is_listed(struct str text, const struct string_list *allowed)
@@ -76,8 +77,8 @@ static bool is_listed(struct str text, const struct string_list *allowed)
 bool origin_is_allowed(const struct request *r, const struct string_list *allowed)
 {
     if (!r->origin.p) {
-        return !request_same_text(r->sec_fetch_site, STR("cross-site")) &&
-               !request_same_text(r->sec_fetch_site, STR("same-site"));
+        return !http_same_word(r->sec_fetch_site, STR("cross-site")) &&
+               !http_same_word(r->sec_fetch_site, STR("same-site"));
     }
     if (allowed->n > 0) {
         return is_listed(r->origin, allowed);
@@ -85,5 +86,5 @@ bool origin_is_allowed(const struct request *r, const struct string_list *allowe
     /* Scheme and port are passed over: proxies end TLS, and drop the port from Host. */
     struct origin o = parse(r->origin);
     struct origin ours = parse(r->host);
-    return o.scheme.n > 0 && o.host.n > 0 && request_same_text(o.host, ours.host);
+    return o.scheme.n > 0 && o.host.n > 0 && http_same_word(o.host, ours.host);
 }

@@ -3,9 +3,10 @@
 
 #include <strings.h>
 
+#include "common/http_text.h"
 #include "proto/limits.h"
 
-#define CRLF "\r\n"
+enum { LINE_END_BYTES = 2 };
 
 struct known_field {
     const char *name; /* lower case */
@@ -43,54 +44,22 @@ static const struct known_field known_fields[] = {
     LIST("sec-websocket-extensions", ws_extensions),
 };
 
-static size_t find(struct str s, size_t from, const char *what, size_t what_len)
-{
-    const char *at = s.n > from ? memmem(s.p + from, s.n - from, what, what_len) : NULL;
-    return at ? (size_t)(at - s.p) : s.n;
-}
-
-/* In what is not whole, a bound is passed only when no rest could make it keep it: the last bytes
- * may be the beginning of the end. */
 enum request_progress request_progress(struct str bytes, size_t seen, size_t *out_head)
 {
+    static const struct http_limits limits = {
+        .line = LIMIT_REQUEST_LINE_BYTES + LINE_END_BYTES,
+        .fields = LIMIT_REQUEST_HEADER_BYTES + LINE_END_BYTES,
+    };
     if (bytes.n > 0 && (bytes.p[0] < 'A' || bytes.p[0] > 'Z')) {
         return REQUEST_NOT_HTTP;
     }
-    size_t line = find(bytes, 0, CRLF, 2);
-    bool has_line = line < bytes.n;
-    if (line > LIMIT_REQUEST_LINE_BYTES + (has_line ? 0 : 1)) {
-        return REQUEST_LINE_TOO_LONG;
+    switch (http_text_scan(bytes, seen, limits, out_head)) {
+    case HTTP_SCAN_COMPLETE: return REQUEST_COMPLETE;
+    case HTTP_SCAN_LINE_TOO_LONG: return REQUEST_LINE_TOO_LONG;
+    case HTTP_SCAN_FIELDS_TOO_LARGE: return REQUEST_HEADERS_TOO_LARGE;
+    case HTTP_SCAN_INCOMPLETE: break;
     }
-    if (!has_line) {
-        return REQUEST_INCOMPLETE;
-    }
-    /* The empty line may have begun among the last three bytes seen before. */
-    size_t end = find(bytes, MAX(line, seen > 3 ? seen - 3 : 0), CRLF CRLF, 4);
-    bool has_end = end < bytes.n;
-    if (end > line + LIMIT_REQUEST_HEADER_BYTES + (has_end ? 0 : 3)) {
-        return REQUEST_HEADERS_TOO_LARGE;
-    }
-    if (!has_end) {
-        return REQUEST_INCOMPLETE;
-    }
-    *out_head = end + 4;
-    return REQUEST_COMPLETE;
-}
-
-bool request_is_token_char(char c)
-{
-    bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-    return alnum || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool is_token(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if (!request_is_token_char(s.p[i])) {
-            return false;
-        }
-    }
-    return s.n > 0;
+    return REQUEST_INCOMPLETE;
 }
 
 static bool has_only(struct str s, unsigned char first, unsigned char last)
@@ -102,17 +71,6 @@ static bool has_only(struct str s, unsigned char first, unsigned char last)
         }
     }
     return true;
-}
-
-static struct str trim(struct str s)
-{
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s = str_after(s, 1);
-    }
-    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
-        s.n--;
-    }
-    return s;
 }
 
 /* Cuts s at the first `at`; what follows it is in *out_after. False: there is none. */
@@ -144,21 +102,16 @@ static struct str without_authority(struct str target)
     return target;
 }
 
-static const char *parse_line(struct str line, struct request *r)
+static const char *take_line(struct str *text, struct request *r)
 {
-    struct str target;
-    struct str version;
-    r->method = line;
-    if (!split(&r->method, ' ', &target) || !split(&target, ' ', &version)) {
-        return "the request line has no three parts";
+    struct http_line line;
+    const char *why = http_text_line(text, &line);
+    if (why) {
+        return why;
     }
-    if (!is_token(r->method) || !has_only(target, 0x21, 0x7e) || target.n == 0) {
-        return "a character in the request line is not allowed there";
-    }
-    r->is_http_1_1 = str_eq(version, STR("HTTP/1.1"));
-    if (!r->is_http_1_1 && !str_eq(version, STR("HTTP/1.0"))) {
-        return "only HTTP/1.1 and HTTP/1.0 are spoken here";
-    }
+    struct str target = line.target;
+    r->method = line.method;
+    r->is_http_1_1 = line.is_http_1_1;
     r->path = without_authority(target);
     bool is_absolute = r->path.p != target.p;
     bool has_query = split(&r->path, '?', &r->query);
@@ -191,39 +144,36 @@ static const char *keep(const struct known_field *k, struct str value, struct re
     return NULL;
 }
 
-static const char *parse_field(struct str line, struct request *r)
+static const char *read_field(const struct http_pair *pair, struct request *r)
 {
-    struct str name = line;
-    struct str value;
-    if (!split(&name, ':', &value) || !is_token(name)) {
-        return "a header line is malformed";
-    }
-    for (size_t i = 0; i < value.n; i++) {
-        unsigned char c = (unsigned char)value.p[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            return "a header field holds a control character";
-        }
-    }
     for (size_t i = 0; i < ARRAY_LEN(known_fields); i++) {
         const struct known_field *k = &known_fields[i];
-        if (k->name_len == name.n && strncasecmp(k->name, name.p, name.n) == 0) {
-            return keep(k, trim(value), r);
+        if (http_same_word((struct str){k->name, k->name_len}, pair->name)) {
+            return keep(k, pair->value, r);
         }
     }
     return NULL;
 }
 
+static const char *take_fields(struct str *text, struct request *r)
+{
+    struct http_pair pair;
+    const char *why = http_text_field(text, &pair);
+    while (!why && pair.name.n > 0) {
+        why = read_field(&pair, r);
+        if (!why) {
+            why = http_text_field(text, &pair);
+        }
+    }
+    return why;
+}
+
 const char *request_parse(struct str head, struct request *out)
 {
     struct request r = {0};
-    size_t at = find(head, 0, CRLF, 2);
-    const char *why = parse_line((struct str){head.p, at}, &r);
-
-    for (at += 2; !why && at + 2 < head.n;) {
-        struct str rest = str_after(head, at);
-        struct str line = {rest.p, find(rest, 0, CRLF, 2)};
-        why = parse_field(line, &r);
-        at += line.n + 2;
+    const char *why = take_line(&head, &r);
+    if (!why) {
+        why = take_fields(&head, &r);
     }
     if (!why && r.content_length.p &&
         (r.content_length.n == 0 || !has_only(r.content_length, '0', '9'))) {
@@ -238,22 +188,15 @@ const char *request_parse(struct str head, struct request *out)
     return NULL;
 }
 
-bool request_same_text(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
-}
-
 bool request_lists(const struct request_values *values, struct str token)
 {
     for (size_t i = 0; i < values->n; i++) {
         struct str rest = values->v[i];
-        bool more = true;
-        while (more) {
-            struct str element = rest;
+        struct str element;
+        while (http_text_element(&rest, &element)) {
             struct str parameters;
-            more = split(&element, ',', &rest);
             (void)split(&element, ';', &parameters); /* they do not matter */
-            if (request_same_text(trim(element), token)) {
+            if (http_same_word(http_text_trim(element), token)) {
                 return true;
             }
         }

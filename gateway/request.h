@@ -48,7 +48,3 @@ MUST_CHECK const char *request_parse(struct str head, struct request *out);
 /* Is token (lower case) an element of these comma-separated lists? Case does not matter, and
  * neither do parameters (`text/event-stream;q=0.9`). */
 bool request_lists(const struct request_values *values, struct str token);
-/* May it stand in a token (RFC 9110, 5.6.2)? */
-bool request_is_token_char(char c);
-/* Are the two equal but for upper and lower case? */
-bool request_same_text(struct str a, struct str b);

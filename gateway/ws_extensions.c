@@ -7,6 +7,7 @@
  */
 #include "gateway/ws_extensions.h"
 
+#include "common/http_text.h"
 #include "gateway/request.h"
 
 /* Longer ones mean nothing to us: kept as far as that is seen. */
@@ -43,7 +44,7 @@ static struct str take_token(struct str *s)
 {
     skip_space(s);
     struct str token = {s->p, 0};
-    while (token.n < s->n && request_is_token_char(token.p[token.n])) {
+    while (token.n < s->n && http_is_token_char(token.p[token.n])) {
         token.n++;
     }
     *s = str_after(*s, token.n);
@@ -64,7 +65,7 @@ static bool take_quoted(struct str *s, struct param *p)
         if (*s->p == '\\') {
             *s = str_after(*s, 1);
         }
-        if (s->n == 0 || !request_is_token_char(*s->p)) {
+        if (s->n == 0 || !http_is_token_char(*s->p)) {
             return false;
         }
         keep(p, *s->p);

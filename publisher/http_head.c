@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* http_head: line by line, each line once. */
+/* http_head: what the lines of a head mean to the publisher. */
 #include "publisher/http_head.h"
 
 enum { CONTENT_LENGTH_DIGITS_MAX = 18 };
@@ -25,167 +25,48 @@ int http_head_status(enum http_head_result r)
     return 400;
 }
 
-/* An empty line also ends a head whose lines end in bare line feeds: the parser refuses it then,
- * which is better than to wait for what will not come. */
-size_t http_head_end(struct str bytes, size_t *scanned)
+enum http_head_result http_head_scan(struct str bytes, size_t seen, size_t *out_n)
 {
-    size_t at = *scanned;
-    while (at < bytes.n) {
-        const char *lf = memchr(bytes.p + at, '\n', bytes.n - at);
-        if (!lf) {
-            break;
-        }
-        size_t next = (size_t)(lf - bytes.p) + 1;
-        if (next < bytes.n && bytes.p[next] == '\n') {
-            return next + 1;
-        }
-        if (next + 1 < bytes.n && bytes.p[next] == '\r' && bytes.p[next + 1] == '\n') {
-            return next + 2;
-        }
-        if (next + 1 >= bytes.n) { /* the byte that decides has yet to come */
-            *scanned = next - 1;
-            return 0;
-        }
-        at = next;
+    static const struct http_limits limits = {
+        .line = LIMIT_REQUEST_LINE_BYTES,
+        .fields = LIMIT_REQUEST_HEADER_BYTES,
+    };
+    *out_n = 0;
+    switch (http_text_scan(bytes, seen, limits, out_n)) {
+    case HTTP_SCAN_LINE_TOO_LONG: return HTTP_HEAD_LINE_TOO_LONG;
+    case HTTP_SCAN_FIELDS_TOO_LARGE: return HTTP_HEAD_TOO_LARGE;
+    case HTTP_SCAN_INCOMPLETE:
+    case HTTP_SCAN_COMPLETE: break;
     }
-    *scanned = bytes.n;
-    return 0;
+    return HTTP_HEAD_OK;
 }
 
-enum http_head_result http_head_check_limits(struct str bytes)
+static const char *take_request_line(struct str *text, struct http_head *out)
 {
-    const char *lf = bytes.n ? memchr(bytes.p, '\n', bytes.n) : NULL;
-    size_t line = lf ? (size_t)(lf - bytes.p) + 1 : bytes.n;
-    if (line > LIMIT_REQUEST_LINE_BYTES) {
-        return HTTP_HEAD_LINE_TOO_LONG;
+    struct http_line line;
+    const char *why = http_text_line(text, &line);
+    if (why) {
+        return why;
     }
-    return bytes.n - line > LIMIT_REQUEST_HEADER_BYTES ? HTTP_HEAD_TOO_LARGE : HTTP_HEAD_OK;
-}
-
-static bool is_token_char(char c)
-{
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
-        return true;
-    }
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
-static bool is_token(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if (!is_token_char(s.p[i])) {
-            return false;
-        }
-    }
-    return s.n > 0;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct str trim(struct str s)
-{
-    while (s.n > 0 && is_blank(s.p[0])) {
-        s = str_after(s, 1);
-    }
-    while (s.n > 0 && is_blank(s.p[s.n - 1])) {
-        s.n--;
-    }
-    return s;
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-bool http_same_word(struct str a, struct str b)
-{
-    if (a.n != b.n) {
-        return false;
-    }
-    for (size_t i = 0; i < a.n; i++) {
-        if (lower(a.p[i]) != lower(b.p[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Cuts the line before the next CR LF off text. False: there is none, or a bare CR or LF. */
-static bool take_line(struct str *text, struct str *out_line)
-{
-    for (size_t i = 0; i < text->n; i++) {
-        char c = text->p[i];
-        if (c == '\n') {
-            return false;
-        }
-        if (c == '\r') {
-            if (i + 1 == text->n || text->p[i + 1] != '\n') {
-                return false;
-            }
-            *out_line = (struct str){text->p, i};
-            *text = str_after(*text, i + 2);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Cuts the part before the next `mark` off s, and the mark. False: there is none. */
-static bool take_until(struct str *s, char mark, struct str *out_part)
-{
-    const char *at = s->n ? memchr(s->p, mark, s->n) : NULL;
-    if (!at) {
-        return false;
-    }
-    *out_part = (struct str){s->p, (size_t)(at - s->p)};
-    *s = str_after(*s, out_part->n + 1);
-    return true;
-}
-
-static const char *parse_target(struct str target, struct http_head *out)
-{
-    if (target.n == 0 || target.p[0] != '/') {
+    if (line.target.p[0] != '/') {
         return "the request target must begin with /";
     }
-    for (size_t i = 0; i < target.n; i++) {
-        if (target.p[i] <= ' ' || target.p[i] == 0x7f || target.p[i] == '#') {
-            return "a byte that may not stand in a request target";
-        }
+    if (memchr(line.target.p, '#', line.target.n)) {
+        return "a byte that may not stand in a request target";
     }
-    const char *query = memchr(target.p, '?', target.n);
-    out->path = (struct str){target.p, query ? (size_t)(query - target.p) : target.n};
+    const char *query = memchr(line.target.p, '?', line.target.n);
+    out->method = line.method;
+    out->path =
+        (struct str){line.target.p, query ? (size_t)(query - line.target.p) : line.target.n};
+    out->is_http_1_0 = !line.is_http_1_1;
+    out->keep_alive = line.is_http_1_1;
     return NULL;
-}
-
-static const char *parse_request_line(struct str line, struct http_head *out)
-{
-    struct str target;
-    if (!take_until(&line, ' ', &out->method) || !is_token(out->method) ||
-        !take_until(&line, ' ', &target)) {
-        return "no HTTP request line";
-    }
-    if (str_eq(line, STR("HTTP/1.0"))) {
-        out->is_http_1_0 = true;
-    } else if (!str_eq(line, STR("HTTP/1.1"))) {
-        return "HTTP/1.1 and HTTP/1.0 are spoken here";
-    }
-    out->keep_alive = !out->is_http_1_0;
-    return parse_target(target, out);
 }
 
 static void read_connection(struct str value, struct http_head *out)
 {
-    while (value.n > 0) {
-        struct str word;
-        if (!take_until(&value, ',', &word)) {
-            word = value;
-            value = STR_NONE;
-        }
-        word = trim(word);
+    struct str word;
+    while (http_text_element(&value, &word)) {
         if (http_same_word(word, STR("close"))) {
             out->keep_alive = false;
         } else if (out->is_http_1_0 && http_same_word(word, STR("keep-alive"))) {
@@ -194,44 +75,38 @@ static void read_connection(struct str value, struct http_head *out)
     }
 }
 
-static bool is_field_value(struct str s)
+static const char *read_field(const struct http_pair *pair, struct http_head *out)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static const char *parse_field(struct str line, struct http_head *out)
-{
-    struct str name;
-    if (!take_until(&line, ':', &name) || !is_token(name)) {
-        return "a header line without a proper name"; /* folded lines too */
-    }
-    struct str value = trim(line);
-    if (!is_field_value(value)) {
-        return "a control character in a header";
-    }
-    if (http_same_word(name, STR("transfer-encoding"))) {
+    if (http_same_word(pair->name, STR("transfer-encoding"))) {
         return "Transfer-Encoding is not taken: send Content-Length";
     }
-    if (http_same_word(name, STR("connection"))) {
-        read_connection(value, out);
+    if (http_same_word(pair->name, STR("connection"))) {
+        read_connection(pair->value, out);
         return NULL;
     }
     for (size_t i = 0; i < HTTP_FIELDS; i++) {
-        if (!http_same_word(name, field_names[i])) {
+        if (!http_same_word(pair->name, field_names[i])) {
             continue;
         }
         if (out->fields[i].p) {
             return "a header that may stand once stands twice";
         }
-        out->fields[i] = value;
+        out->fields[i] = pair->value;
     }
     return NULL;
+}
+
+static const char *take_fields(struct str *text, struct http_head *out)
+{
+    struct http_pair pair;
+    const char *why = http_text_field(text, &pair);
+    while (!why && pair.name.n > 0) {
+        why = read_field(&pair, out);
+        if (!why) {
+            why = http_text_field(text, &pair);
+        }
+    }
+    return why;
 }
 
 static bool parse_length(struct str s, uint64_t *out)
@@ -272,29 +147,34 @@ static enum http_head_result check_fields(struct http_head *h, const char **out_
     return HTTP_HEAD_OK;
 }
 
-enum http_head_result http_head_parse(struct str text, struct http_head *out, const char **out_why)
+void http_head_look_for_type(struct str text, struct http_head *out)
 {
-    *out = (struct http_head){0};
-    enum http_head_result limits = http_head_check_limits(text);
-    if (limits != HTTP_HEAD_OK) {
-        *out_why = limits == HTTP_HEAD_LINE_TOO_LONG ? "the request line is too long"
-                                                     : "the headers are too large";
-        return limits;
-    }
-    struct http_head h = {0};
-    struct str line;
-    const char *why = take_line(&text, &line) ? parse_request_line(line, &h)
-                                              : "a line that does not end in CR LF";
-    while (!why) {
-        if (!take_line(&text, &line)) {
-            why = "a line that does not end in CR LF";
-        } else if (line.n == 0) {
-            break;
-        } else {
-            why = parse_field(line, &h);
+    struct str *type = &out->fields[HTTP_CONTENT_TYPE];
+    const struct str name = field_names[HTTP_CONTENT_TYPE];
+    while (text.n > 0 && !type->p) {
+        const char *lf = memchr(text.p, '\n', text.n);
+        struct str line = {text.p, lf ? (size_t)(lf - text.p) : text.n};
+        text = str_after(text, lf ? line.n + 1 : line.n);
+        bool is_type = line.n > name.n && line.p[name.n] == ':' &&
+                       http_same_word((struct str){line.p, name.n}, name);
+        if (is_type) {
+            line.n -= line.p[line.n - 1] == '\r';
+            *type = http_text_trim(str_after(line, name.n + 1));
         }
     }
+}
+
+enum http_head_result http_head_parse(struct str text, struct http_head *out, const char **out_why)
+{
+    struct http_head h = {0};
+    const char *why = take_request_line(&text, &h);
+    if (!why) {
+        why = take_fields(&text, &h);
+    }
     enum http_head_result r = why ? HTTP_HEAD_BAD : check_fields(&h, &why);
+    if (r != HTTP_HEAD_OK) {
+        http_head_look_for_type(text, &h);
+    }
     *out_why = why;
     *out = h;
     return r;
@@ -307,5 +187,5 @@ bool http_head_is_type(const struct http_head *h, struct str type)
     if (semicolon) {
         value.n = (size_t)(semicolon - value.p);
     }
-    return http_same_word(trim(value), type);
+    return http_same_word(http_text_trim(value), type);
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* http_head: the head of one HTTP/1.x request (request line and fields), by the letter of RFC 9112.
+/* http_head: the head of one request as the publisher takes it.
  *
- * Nothing is forgiven: bare line feeds, folded lines, a blank before a colon, a second Host or
- * Content-Length, any Transfer-Encoding and any target that does not begin with '/' are errors,
- * because another server on the way might read them in another way. Pure; allocates nothing.
+ * Beyond what http_text.h refuses, a second Host or Content-Length, any Transfer-Encoding and any
+ * target that does not begin with '/' are errors. Pure; allocates nothing.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/compiler.h"
+#include "common/http_text.h"
 #include "common/str.h"
 #include "proto/limits.h"
 
@@ -46,16 +46,15 @@ enum http_head_result {
 };
 int http_head_status(enum http_head_result r);
 
-/* Length of the head that bytes begin with, its empty line included; 0: it is not whole yet.
- * *scanned is where to go on looking: 0 at first, then what the last call left there. */
-size_t http_head_end(struct str bytes, size_t *scanned);
-/* Whether a head of which only `bytes` have come breaks a limit already. */
-enum http_head_result http_head_check_limits(struct str bytes);
+/* Is there a whole head in bytes, of which the first `seen` were looked at before? OK: *out_n is its
+ * length with the empty line, or 0 when more must come. Else a limit is broken already. */
+MUST_CHECK enum http_head_result http_head_scan(struct str bytes, size_t seen, size_t *out_n);
 /* Parses a whole head. When the result is not OK, *out_why is a static sentence and *out holds what
- * stood before the trouble. */
+ * stood before the trouble, and the type wherever it stands. */
 MUST_CHECK enum http_head_result http_head_parse(struct str text, struct http_head *out,
                                                  const char **out_why);
-/* Compares without regard to the case of ASCII letters. */
-bool http_same_word(struct str a, struct str b);
+/* Fills in the type alone, from what may be no head at all, or a part of one: its form decides how
+ * a refusal is answered. */
+void http_head_look_for_type(struct str text, struct http_head *out);
 /* Is the media type of Content-Type this one, whatever its parameters? */
 bool http_head_is_type(const struct http_head *h, struct str type);

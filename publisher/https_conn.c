@@ -197,6 +197,20 @@ static void refuse(struct https_conn *c, int status, const char *message)
     http_exchange_fail_and_close(&c->exchange, status, message);
 }
 
+/* The same when the head is not whole. Its copy in `text` keeps the type that was in it. */
+static void refuse_part(struct https_conn *c, int status, const char *message)
+{
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+    size_t have = MIN(evbuffer_get_length(in), (size_t)HTTP_HEAD_MAX);
+    buf_clear(&c->text);
+    if (buf_reserve(&c->text, have)) {
+        ev_ssize_t n = evbuffer_copyout(in, c->text.p, have);
+        c->text.n = n > 0 ? (size_t)n : 0;
+        http_head_look_for_type(buf_str(&c->text), &c->head);
+    }
+    refuse(c, status, message);
+}
+
 static void no_memory(struct https_conn *c)
 {
     log_error("no memory for a request");
@@ -213,12 +227,16 @@ static bool take_head(struct https_conn *c)
         no_memory(c);
         return false;
     }
-    size_t n = http_head_end((struct str){p, have}, &c->scanned);
+    size_t n;
+    enum http_head_result r = http_head_scan((struct str){p, have}, c->scanned, &n);
+    if (r != HTTP_HEAD_OK) {
+        refuse_part(c, http_head_status(r),
+                    r == HTTP_HEAD_LINE_TOO_LONG ? "the request line is too long"
+                                                 : "the headers are too large");
+        return false;
+    }
     if (n == 0) {
-        enum http_head_result r = http_head_check_limits((struct str){p, have});
-        if (r != HTTP_HEAD_OK) {
-            refuse(c, http_head_status(r), "the head of the request is too large");
-        }
+        c->scanned = have;
         set_mark(c, have > INPUT_MARK / 2 ? HTTP_HEAD_MAX : 0);
         return false;
     }
@@ -409,10 +427,12 @@ static void on_deadline(struct https_conn *c)
 {
     c->env->metrics->http_timeouts++;
     bool in_request = (c->state == CONN_HEAD && c->begun) || c->state == CONN_BODY;
-    if (in_request && c->deadline_ms > 0) {
+    if (!in_request || c->deadline_ms == 0) {
+        conn_free(c);
+    } else if (c->state == CONN_BODY) {
         refuse(c, 408, "the request did not come whole in time");
     } else {
-        conn_free(c);
+        refuse_part(c, 408, "the request did not come whole in time");
     }
 }
 

@@ -134,6 +134,25 @@ static void slow_request_ends_at_an_absolute_time(void **state)
     assert_memory_equal(answer, "HTTP/1.1 408", 12);
 }
 
+/* The grader never reads a body, whatever was wrong with its request. */
+static void answers_to_text_json_have_no_body_even_when_the_head_is_bad(void **state)
+{
+    struct world *w = *state;
+    static const struct str bad =
+        STR("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Type: text/json\r\n\r\n");
+    char answer[512];
+    assert_int_equal(send(w->peer, bad.p, bad.n, 0), bad.n);
+    ssize_t n = -1;
+    for (int turns = 0; n < 0 && turns < 100; turns++) {
+        assert_int_not_equal(event_base_loop(loop_base(w->loop), EVLOOP_NONBLOCK), -1);
+        n = recv(w->peer, answer, sizeof(answer) - 1, 0);
+    }
+    assert_true(n > 12);
+    answer[n] = '\0';
+    assert_memory_equal(answer, "HTTP/1.1 400", 12);
+    assert_non_null(strstr(answer, "Content-Length: 0\r\n\r\n"));
+}
+
 #define CONN_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -142,6 +161,7 @@ int main(void)
         CONN_TEST(silent_stranger_is_ended_after_its_time),
         CONN_TEST(silent_publisher_is_kept),
         CONN_TEST(slow_request_ends_at_an_absolute_time),
+        CONN_TEST(answers_to_text_json_have_no_body_even_when_the_head_is_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

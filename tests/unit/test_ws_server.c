@@ -168,7 +168,7 @@ static void refusals_come_whole_and_say_why(void **state)
         {"GET /nothing HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 404 ", "no such page"},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody", "HTTP/1.1 405 ",
          "Allow: GET, HEAD\r\n"},
-        {"GET / HTTP/1.1\nHost: x\n\n\r\n\r\n", "HTTP/1.1 400 ", "only HTTP/1.1"},
+        {"GET / HTTP/1.1\nHost: x\n\n", "HTTP/1.1 400 ", "CR LF"}, /* and not waited for */
         {"\x16\x03\x01\x02", "HTTP/1.1 400 ", "not HTTP"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -49,7 +50,8 @@ def test_metrics_are_prometheus_text_with_the_fixed_names(stack, name):
             assert metric not in declared, f"{metric} is declared twice"
             declared.add(metric)
         elif not line.startswith("#"):
-            assert re.fullmatch(r'[a-z_]+(\{([a-z_]+="[^"]*",?)*\})? -?[0-9.+einfNa]+', line), line
+            assert re.fullmatch(r'[a-z_]+(\{([a-z_]+="[^"]*",?)*\})? '
+                                r'(-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|[+-]Inf|NaN)', line), line
             series = line.rpartition(" ")[0]
             assert series not in seen, f"{series} comes twice"
             seen.add(series)
@@ -388,3 +390,46 @@ def test_latencies_and_closes_are_counted(make_stack):
     assert client.wait_closed() == 1009
     assert 'broadcaster_closes_total{reason="protocol"} 1\n' in \
         stack.gateway.get("/metrics").body.decode()
+
+
+# --- the ports that nobody has set ----------------------------------------------------------------
+
+DEFAULT_PORT, OLD_PORT = 39613, 22291
+
+
+def listening(port):
+    """A socket on the port, alone; the test is skipped when somebody else has it."""
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+    except OSError:
+        taken.close()
+        pytest.skip(f"port {port} is in use on this machine")
+    return taken
+
+
+@pytest.fixture
+def gateway_without_events_port(make_stack):
+    listening(DEFAULT_PORT).close()
+    gateway = make_stack(publisher=False, gateways=0)._service("gateway", 0)
+    del gateway.settings["Broadcaster"]["EventsPort"]
+    yield gateway
+    gateway.stop()
+
+
+def test_without_events_port_todays_port_is_served_too(gateway_without_events_port):
+    listening(OLD_PORT).close()
+    gateway = gateway_without_events_port.start()
+    for port in (DEFAULT_PORT, OLD_PORT):
+        assert Http(port).get("/health").status == 200
+    assert "warn" not in gateway.process.log()
+
+
+def test_todays_port_in_use_is_only_a_warning(gateway_without_events_port):
+    with listening(OLD_PORT):
+        gateway = gateway_without_events_port.start()
+        assert Http(DEFAULT_PORT).get("/health").status == 200
+        warnings = [line for line in gateway.process.log().splitlines() if " warn " in line]
+        assert any(str(OLD_PORT) in line for line in warnings), gateway.process.log()

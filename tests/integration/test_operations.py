@@ -392,6 +392,69 @@ def test_latencies_and_closes_are_counted(make_stack):
         stack.gateway.get("/metrics").body.decode()
 
 
+def test_publisher_counts_what_it_refuses_and_what_it_waits_for(make_stack):
+    """Each moves by itself; those of the refresh and of kept events have tests of their own."""
+    stack = make_stack()
+    seen = {}
+
+    def moved(name):
+        """The difference since the last look."""
+        value = stack.publisher.metrics()[name]
+        seen[name], before = value, seen.get(name, 0)
+        return value - before
+
+    def status(code):
+        return moved(f'broadcaster_http_requests_total{{status="{code}"}}')
+
+    backend, place = stack.backend(), stack.place()
+    status(200), moved("broadcaster_http_accepted_total")
+    assert backend.post(events.contest_update(place)).status == 200
+    assert moved('broadcaster_publishes_total{result="written"}') == 1
+    assert moved("broadcaster_publish_seconds_count") == 1
+    assert moved("broadcaster_http_accepted_total") >= 1
+    assert backend.post("no json").status == 400
+    assert status(400) == 1 and moved("messages_received_total") == 1
+    assert stack.backend(client=None).post({}).status == 401
+    assert status(401) == 1
+    assert backend.get("/nothing").status == 404
+    assert status(404) == 1
+    assert backend.get("/broadcast/").status == 405
+    assert status(405) == 1
+    key = {"Idempotency-Key": "k"}
+    assert backend.post({"message": "1"}, headers=key).status == 200
+    assert backend.post({"message": "1"}, headers=key).status == 200
+    assert moved('broadcaster_publishes_total{result="repeated"}') == 1
+    assert backend.post({"message": "2"}, headers=key).status == 422
+    assert status(422) == 1 and moved('broadcaster_publishes_total{result="conflict"}') == 1
+    assert moved("messages_received_total") == 1  # the repeated one is no new event
+    assert backend.post({"message": "1", "contest": "a\nb"}).status == 200
+    assert moved("broadcaster_names_refused_total") == 1
+    assert backend.request("POST", "/deauthenticate/nobody").status == 200
+    assert moved('broadcaster_control_total{type="deauthenticate"}') == 1
+    assert backend.request("DELETE", "/scoreboard/T").status == 200
+    assert moved('broadcaster_control_total{type="scoreboard"}') == 1
+    with pytest.raises(OSError):
+        stack.backend(client="stranger").post({"message": "1"})
+    assert moved("broadcaster_tls_handshake_failures_total") == 1
+    assert moved("broadcaster_tls_certificate_expiry_timestamp_seconds") > time.time()
+    stack.publisher.process.signal(signal.SIGHUP)
+    wait_until(lambda: moved('broadcaster_reloads_total{result="ok"}') == 1, what="the reload")
+    stack.publisher.config_path.write_text("{")
+    stack.publisher.process.signal(signal.SIGHUP)
+    wait_until(lambda: moved('broadcaster_reloads_total{result="refused"}') == 1, what="the refusal")
+    assert moved("broadcaster_redis_ready") == 1
+    stack.redis.kill()
+    wait_until(lambda: stack.publisher.metrics()["broadcaster_redis_ready"] == 0, what="the loss")
+    assert backend.post({"message": "1"}).status == 503
+    assert status(503) >= 1
+    assert moved("broadcaster_kept_events") == 1 and moved("broadcaster_kept_bytes") > 0
+    stack.redis.start()
+    wait_until(lambda: moved('broadcaster_kept_events_total{result="written"}') == 1, 20,
+               "the kept event")
+    assert moved("broadcaster_kept_events") == -1
+    assert moved("broadcaster_redis_connects_total") >= 2
+
+
 # --- the ports that nobody has set ----------------------------------------------------------------
 
 DEFAULT_PORT, OLD_PORT = 39613, 22291

@@ -38,6 +38,7 @@ struct bus_server {
     uint64_t beat_ms;       /* when the last beat came; 0: none yet */
     bool agrees;            /* publishers and gateways here know the same list of servers */
     bool is_up;             /* as the owner was last told */
+    bool has_subscriber, has_reader; /* that link was ready, and is not lost yet */
 };
 
 /* The name in Redis: `P:` and what follows. 0 when it does not fit. */
@@ -192,6 +193,7 @@ static void on_subscriber_ready(void *arg)
         names[i] = (struct str){text[i], full_name(b, own[i], text[i])};
     }
     b->probe_back_ms = clock_mono_ms();
+    b->has_subscriber = true;
     note_links(b);
     if (!redis_link_subscribe(b->subscriber, names, n)) {
         return; /* lost again already: on_lost follows */
@@ -199,11 +201,18 @@ static void on_subscriber_ready(void *arg)
     b->o.handler->on_up(b->o.index, b->o.arg);
 }
 
+/* Only what was there can be lost: on_lost also comes for each connection that fails. */
+static void note_loss(struct bus_server *b, bool *has_link)
+{
+    b->o.metrics->redis_lost += *has_link;
+    *has_link = false;
+}
+
 static void on_subscriber_lost(const char *why, void *arg)
 {
     struct bus_server *b = arg;
     size_t n;
-    b->o.metrics->redis_lost++;
+    note_loss(b, &b->has_subscriber);
     note_links(b);
     (void)topic_names_take(b->to_join, &n); /* what was to be sent is void now */
     (void)topic_names_take(b->to_leave, &n);
@@ -239,6 +248,7 @@ static void on_reader_ready(void *arg)
 {
     struct bus_server *b = arg;
     const char *eviction = redis_link_eviction(b->reader);
+    b->has_reader = true;
     check_list(b);
     note_links(b);
     b->o.metrics->redis_unsafe = *eviction && strcmp(eviction, "noeviction") != 0;
@@ -252,7 +262,7 @@ static void on_reader_ready(void *arg)
 static void on_reader_lost(const char *why, void *arg)
 {
     struct bus_server *b = arg;
-    b->o.metrics->redis_lost++;
+    note_loss(b, &b->has_reader);
     b->agrees = false;
     log_debug("reader lost", LF_U64("server", b->o.index), LF_STR("why", why));
     note_links(b);

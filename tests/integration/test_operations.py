@@ -455,6 +455,16 @@ def test_publisher_counts_what_it_refuses_and_what_it_waits_for(make_stack):
     assert moved("broadcaster_redis_connects_total") >= 2
 
 
+def test_a_lost_link_is_counted_once_however_often_it_is_tried_again(make_stack):
+    stack = make_stack(publisher=False)
+    stack.redis.kill()
+    wait_until(lambda: stack.gateway.metrics()["broadcaster_redis_up"] == 0, what="the loss")
+    time.sleep(1)  # some attempts
+    stack.redis.start()
+    wait_until(lambda: stack.gateway.metrics()["broadcaster_redis_up"] == 1, 20, "the links")
+    assert stack.gateway.metrics()["broadcaster_redis_lost_total"] == 2  # subscriber and reader
+
+
 # --- the ports that nobody has set ----------------------------------------------------------------
 
 DEFAULT_PORT, OLD_PORT = 39613, 22291

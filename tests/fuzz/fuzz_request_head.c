@@ -2,9 +2,17 @@
 /* What reaches both servers before anybody is known: heads, in pieces and whole. What both take they
  * read in the same way. */
 #include "common/http_text.h"
+#include "common/settings.h"
+#include "gateway/address.h"
+#include "gateway/console_path.h"
+#include "gateway/credentials.h"
+#include "gateway/origin.h"
 #include "gateway/query.h"
 #include "gateway/request.h"
+#include "gateway/sse_channels.h"
+#include "gateway/sse_request.h"
 #include "gateway/ws_extensions.h"
+#include "proto/topic.h"
 #include "publisher/http_head.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -17,6 +25,12 @@ static const struct str seeds[] = {
         "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=\"15\", x\r\n"
         "Cookie: a=b; ouat=c\r\nX-Forwarded-For: ::1, 1.2.3.4\r\n\r\n"),
+    STR("GET /events/?channel=/contest/a&channel=%2Fuser%2Fana&lastEventId=x HTTP/1.1\r\nHost: "
+        "a:1\r\n"
+        "Origin: https://a\r\nAccept: text/event-stream\r\nAuthorization: token abc\r\n"
+        "Last-Event-ID: 0123456789abcdef:7,0123456789abcdef:8\r\nSec-Fetch-Site: none\r\n\r\n"),
+    STR("GET /console/assets/index-0123abcd.js HTTP/1.1\r\nHost: [::1]:80\r\nIf-None-Match: "
+        "\"x\"\r\n\r\n"),
     STR("OPTIONS * HTTP/1.0\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"),
     STR("GET / HTTP/1.1\nHost: a\n\n"),
 };
@@ -56,6 +70,49 @@ static void look_at_query(const struct request *r)
     }
 }
 
+static void look_at_stream(const struct request *r)
+{
+    struct sse_request q;
+    if (sse_request_read(r, 128, &q)) {
+        MUST(!q.channels || (q.channels->n >= 1 && q.channels->n <= 128));
+        MUST(q.channels || q.filters.n > 0);
+    } else {
+        MUST(q.status >= 400 && q.why);
+    }
+    sse_request_release(&q);
+}
+
+/* A file's name never leads out of its folder. */
+static void look_at_file(const struct request *r)
+{
+    static const struct str prefix = {"/console/", 9};
+    char name[CONSOLE_PATH_MAX];
+    if (str_starts(r->path, prefix) && console_path_clean(str_after(r->path, prefix.n), name)) {
+        MUST(name[0] != '/' && name[0] != '.' && !strstr(name, "/.") && !strstr(name, "//"));
+        MUST(console_path_type(name));
+    }
+}
+
+static void look_at_client(const struct request *r, struct str head)
+{
+    char proxies[] = "10.0.0.0/8";
+    const struct string_list list = {.v = (char *[]){proxies}, .n = 1};
+    const struct string_list none = {0};
+    struct str token = credentials_find(r, origin_is_allowed(r, &none));
+    MUST(token.n == 0 || (lies_in(token, head) && name_is_token(token)));
+    const char *bad;
+    struct networks trusted;
+    struct address peer;
+    MUST(networks_parse(&list, &trusted, &bad) && address_parse(STR("10.0.0.1"), &peer));
+    struct address client = peer;
+    if (address_forwarded(&trusted, r, &client)) {
+        char text[ADDRESS_TEXT_MAX];
+        struct address back;
+        MUST(address_parse((struct str){text, address_write(&client, text)}, &back));
+    }
+    networks_release(&trusted);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct str bytes = {(const char *)data, n};
@@ -73,6 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (is_gateways) {
         struct ws_deflate d;
         look_at_query(&r);
+        look_at_stream(&r);
+        look_at_file(&r);
+        look_at_client(&r, head);
         (void)!ws_extensions_read(&r.ws_extensions, &d);
     }
     if (is_ours && is_gateways) {

@@ -22,7 +22,8 @@ def lone_redis(tmp_path):
 @pytest.fixture
 def broken(tmp_path, certificates, lone_redis):
     """A stack on lone_redis; nothing is started yet."""
-    stack = Stack(tmp_path / "stack", certificates, redis_server=lone_redis)
+    stack = Stack(tmp_path / "stack", certificates, redis_server=lone_redis,
+                  settings={"Broadcaster": {"PublishWait": None}})  # the product's own
     stack.write_users(users.users_file())
     yield stack
     stack.stop()

@@ -100,7 +100,10 @@ class Service:
 
 
 class Stack:
-    """Use as a context manager. `settings` are merged over the defaults of the tests."""
+    """Use as a context manager. `settings` are merged over the defaults of the tests.
+
+    PublishWait is long: the machine may be busy, and a 503 for that is no fault of anybody's.
+    """
 
     def __init__(self, directory, certificates, *, settings=None, gateways=1, publisher=True,
                  frontend=None, redis_server=None, shared_port=False):
@@ -129,7 +132,7 @@ class Stack:
                         "KeyFile": self.certificates.path("server.key"),
                         "ClientCAFile": self.certificates.path("ca.pem")},
                 "FrontendURL": self.frontend.url if self.frontend else "http://127.0.0.1:9",
-                "AllowedOrigins": ["https://omegaup.com"], "DrainSeconds": 1},
+                "AllowedOrigins": ["https://omegaup.com"], "DrainSeconds": 1, "PublishWait": 3},
             "Redis": {"URL": self.redis.url},
             "Logging": {"Level": "debug"},
             "Metrics": {"Port": free_port(), "PublisherPort": free_port(), "Bind": "127.0.0.1"},

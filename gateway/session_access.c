@@ -293,7 +293,8 @@ static void note_refusal(struct session *s, enum auth_result r)
 
 static void refuse_identity(struct session *s, enum auth_result r)
 {
-    if (s->is_recheck && r != AUTH_UNAVAILABLE) {
+    /* Of who this is only `unauthorized` is an answer; 403 or 404 is a frontend that is ill. */
+    if (s->is_recheck && r == AUTH_UNAUTHORIZED) {
         s->gw->metrics->closed_deauthenticated++;
         session_close(s, CLOSE_DEAUTHENTICATED, "credential_ended");
         return;

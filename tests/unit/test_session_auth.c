@@ -363,6 +363,23 @@ static void recheck_that_nobody_answers_ends_nothing(void **state)
     }
 }
 
+static void recheck_ends_a_session_only_for_a_credential_that_has_ended(void **state)
+{
+    struct stage *g = *state;
+    static const enum auth_result ill[] = {AUTH_FORBIDDEN, AUTH_NOT_FOUND, AUTH_UNAVAILABLE};
+    struct client *c = on_contest_and_scoreboard(g, "ana");
+    for (size_t i = 0; i < ARRAY_LEN(ill); i++) {
+        session_recheck(c->s);
+        stage_refuse(g, ill[i]);
+        stage_assert_heard(c, "");
+        assert_int_equal(c->close_code, 0);
+        assert_int_equal(g->metrics.subscriptions, 2);
+    }
+    session_recheck(c->s);
+    stage_refuse(g, AUTH_UNAUTHORIZED);
+    assert_int_equal(c->close_code, 4001);
+}
+
 static void closing_in_the_middle_of_a_question_forgets_it(void **state)
 {
     struct stage *g = *state;
@@ -401,6 +418,7 @@ int main(void)
         TEST(scoreboard_token_that_is_being_asked_about_is_not_lost_to_an_auth),
         TEST(recheck_asks_about_scoreboard_tokens_too),
         TEST(recheck_that_nobody_answers_ends_nothing),
+        TEST(recheck_ends_a_session_only_for_a_credential_that_has_ended),
         TEST(closing_in_the_middle_of_a_question_forgets_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,8 +14,15 @@
 -- later events will continue.
 local name = KEYS[1]
 local pos, log = name .. ':pos', name .. ':log'
-local history = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. ':' ..
-    string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+local info = redis.pcall('INFO', 'server', 'replication')
+if type(info) ~= 'string' then
+    info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication') -- before Redis 7
+end
+local function id(name)
+    local _, before = string.find(info, name, 1, true)
+    return string.sub(info, before + 1, before + 40)
+end
+local history = id('run_id:') .. ':' .. id('master_replid:')
 local f = redis.call('HMGET', pos, 'e', 'o', 'r')
 local epoch, last = f[1], tonumber(f[2]) or 0
 if not epoch or f[3] ~= history then
@@ -23,7 +30,8 @@ if not epoch or f[3] ~= history then
     redis.call('DEL', log, pos, name .. ':state:public', name .. ':state:private')
     redis.call('HSET', pos, 'e', epoch, 'o', '0', 'r', history)
 end
-redis.call('PEXPIRE', pos, 604800000)
+-- Seven days, and one more than publish.lua may go without prolonging it.
+redis.call('PEXPIRE', pos, 691200000)
 
 local entries, bytes = {}, 0
 local from, to, count, max_bytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])

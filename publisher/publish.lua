@@ -15,9 +15,14 @@
 -- Redis does not roll a failed script back. So: first everything that can fail (a wrong type, a
 -- refused read), then the writes (the very first of them meets READONLY or OOM, before anything
 -- was changed), and every PUBLISH at the end.
+--
+-- Redis executes this for every event, and it is what gets busy first. What it costs is mostly
+-- the number of calls and of values that come back, hence T:pos holds packed in one field `l` (LOG)
+-- what is known of the log, and times to live are prolonged when a sixteenth of one has passed.
+local call = redis.call
 local idem, digest = ARGV[8], ARGV[9]
 if idem ~= '' then
-    local kept = redis.call('GET', idem)
+    local kept = call('GET', idem)
     if kept then
         if string.sub(kept, 1, #digest) == digest then
             return {'again', string.sub(kept, #digest + 2)}
@@ -27,107 +32,147 @@ if idem ~= '' then
 end
 
 -- One history of this server's data: a restart changes run_id, a promotion the replication id.
-local history = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. ':' ..
-    string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-local time = redis.call('TIME')
+local info = redis.pcall('INFO', 'server', 'replication')
+if type(info) ~= 'string' then
+    info = call('INFO', 'server') .. call('INFO', 'replication') -- before Redis 7
+end
+local function id(name)
+    local _, before = string.find(info, name, 1, true)
+    return string.sub(info, before + 1, before + 40)
+end
+local history = id('run_id:') .. ':' .. id('master_replid:')
+local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now_text = string.format('%d', now)
 local envelope, marker, state = ARGV[2], ARGV[3], ARGV[4]
+local all = ARGV[13] .. ':all'
 local max_events, max_ms, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+
+-- T:pos `l`: the last offset when it was written; the bytes of all entries so far; of the oldest
+-- entry its offset, the bytes of all before it, its time; when the log expires. Somebody may have
+-- trimmed the log meanwhile, so that the oldest entry is a younger one: trim() looks.
+local LOG, LOG_BYTES = '>I8I8I8I8I8I8', 48
+
+local function read_topic(name)
+    local pos = name .. ':pos'
+    local f = call('HMGET', pos, 'e', 'r', 'o', 'l')
+    local epoch, offset, l = f[1], tonumber(f[3]) or 0, f[4]
+    local mint = not epoch or f[2] ~= history
+    local logged = name ~= all
+    local written, bytes, first, before, oldest, expires = 0, 0, 1, 0, now, 0
+    if mint then
+        epoch, offset = ARGV[1], 0
+    elseif l and #l == LOG_BYTES then
+        written, bytes, first, before, oldest, expires = struct.unpack(LOG, l)
+    end
+    local inherited = not mint and written ~= offset
+    if inherited then
+        -- From topic.lua, which knows no log, or from a version that kept the log's bytes in `b`.
+        local more = logged and tonumber(call('HMGET', pos, 'b')[1]) or 0
+        bytes, oldest, expires = math.max(bytes + more, before), 0, 0
+    end
+    return {name = name, pos = pos, logged = logged, mint = mint, epoch = epoch, offset = offset,
+        bytes = bytes, first = first, before = before, oldest = oldest, expires = expires,
+        inherited = inherited, message = false}
+end
 
 local topics = {}
 for i, name in ipairs(KEYS) do
-    local f = redis.call('HMGET', name .. ':pos', 'e', 'o', 'r', 'b', 't')
-    local t = {name = name, logged = name ~= ARGV[13] .. ':all', epoch = f[1], offset = tonumber(f[2]) or 0}
-    t.mint = not f[1] or f[3] ~= history
-    t.entries = t.logged and redis.call('XLEN', name .. ':log') or 0
-    if t.mint then
-        t.epoch, t.offset, t.entries = ARGV[1], 0, 0
-    end
-    t.bytes = t.entries > 0 and tonumber(f[4]) or 0
-    t.oldest = t.entries > 0 and tonumber(f[5]) or now
-    topics[i] = t
+    topics[i] = read_topic(name)
 end
 local refresh_due
 if ARGV[12] ~= '' then
-    local wait = redis.call('PTTL', ARGV[13] .. ':refresh:' .. ARGV[12])
+    local wait = call('PTTL', ARGV[13] .. ':refresh:' .. ARGV[12])
     refresh_due = now + math.max(wait, 0)
-    redis.call('ZSCORE', ARGV[13] .. ':refresh:due', ARGV[12])
+    call('ZSCORE', ARGV[13] .. ':refresh:due', ARGV[12])
 end
 
 -- Over one of the three bounds? `slack` is the part of a bound that is forgiven.
 local function over(t, slack)
-    return t.entries > max_events + math.floor(max_events * slack) or t.bytes > max_bytes or
+    return t.offset - t.first >= max_events * (1 + slack) or t.bytes - t.before > max_bytes or
         t.oldest < now - max_ms * (1 + slack)
 end
 
--- Drops the oldest entries until the bounds hold again (the newest always stays). It begins a little
--- late, so that a log in use is trimmed by several entries at a time, which costs a fraction.
-local function trim(t)
-    if not over(t, 1 / 64) then
-        return
-    end
-    local log = t.name .. ':log'
-    while t.entries > 1 and over(t, 0) do
-        local page = redis.call('XRANGE', log, '-', '+', 'COUNT', 18)
-        local first = 1 -- of the page that stays
-        while first < #page and over(t, 0) do
-            t.bytes = t.bytes - #page[first][2][2]
-            t.entries = t.entries - 1
-            first = first + 1
-            t.oldest = tonumber(page[first][2][4])
+-- Drops the oldest entries until the bounds hold again (the newest always stays). Offsets have no
+-- holes, so by count it is known which entry becomes the oldest; by age and bytes it is searched.
+local function trim(t, log)
+    local from, count = math.max(t.offset - max_events + 1, 1), 1
+    repeat
+        local page = call('XRANGE', log, '0-' .. string.format('%d', from), '+', 'COUNT', count)
+        for _, entry in ipairs(page) do
+            t.first, t.oldest = tonumber(string.sub(entry[1], 3)), tonumber(entry[2][4])
+            t.before = tonumber(entry[2][6]) or t.before -- entries of old have no `s`
+            if not over(t, 0) then
+                break
+            end
         end
-        if redis.call('XTRIM', log, 'MINID', page[first][1]) == 0 then
-            break -- the log is not what its position says: never spin
-        end
-    end
+        from, count = t.first + 1, 16
+    until not over(t, 0) or from > t.offset
+    call('XTRIM', log, 'MINID', '0-' .. string.format('%d', t.first))
 end
 
-local function save_position(t)
-    local pos, offset = t.name .. ':pos', string.format('%d', t.offset)
-    if t.mint then
-        redis.call('DEL', pos)
-        redis.call('HSET', pos, 'e', t.epoch, 'r', history)
+local function add_entry(t, log, offset, entry)
+    local bytes = string.format('%d', t.bytes)
+    local added = redis.pcall('XADD', log, '0-' .. offset, 'm', entry, 't', now_text, 's', bytes)
+    if type(added) == 'table' then
+        -- What stands there is no stream, or is ahead of its position: it is replaced, and asking
+        -- for that before each event is saved. Or it is READONLY, OOM and the like: then so again.
+        if string.find(added.err, 'WRONGTYPE', 1, true) or
+            string.find(added.err, 'ID specified in XADD', 1, true) then
+            call('DEL', log)
+            t.first, t.before, t.oldest, t.expires = t.offset, t.bytes, now, 0
+        end
+        call('XADD', log, '0-' .. offset, 'm', entry, 't', now_text, 's', bytes)
     end
-    if t.logged then
-        redis.call('HSET', pos, 'o', offset, 'b', t.bytes, 't', string.format('%d', t.oldest))
-    else
-        redis.call('HSET', pos, 'o', offset)
-    end
-    redis.call('PEXPIRE', pos, 604800000)
+    t.bytes = t.bytes + #entry
 end
 
 local function append(t)
     local log = t.name .. ':log'
     if t.mint then
-        redis.call('DEL', log, t.name .. ':state:public', t.name .. ':state:private')
+        call('DEL', t.pos, log, t.name .. ':state:public', t.name .. ':state:private')
+        call('HSET', t.pos, 'e', t.epoch, 'r', history)
     end
     t.offset = t.offset + 1
+    local offset = string.format('%d', t.offset)
     local header = '\147\176' .. t.epoch .. '\207' .. struct.pack('>I8', t.offset)
     t.message = header .. envelope
     if t.logged then
-        local entry = marker ~= '' and header .. marker or t.message
-        redis.call('XADD', log, '0-' .. string.format('%d', t.offset), 'm', entry, 't', now)
-        t.entries, t.bytes = t.entries + 1, t.bytes + #entry
-        trim(t)
-        redis.call('PEXPIRE', log, max_ms)
+        add_entry(t, log, offset, marker ~= '' and header .. marker or t.message)
+        -- A little late, so that a log in use is trimmed by several entries at a time.
+        if over(t, 1 / 64) then
+            trim(t, log)
+        end
         if state ~= '' then
             -- Longer than its marker can stand in the log.
-            redis.call('SET', t.name .. ':state:' .. state, t.message, 'PX', 2 * max_ms + 60000)
+            call('SET', t.name .. ':state:' .. state, t.message, 'PX', 2 * max_ms + 60000)
         end
     end
-    save_position(t)
+    local expiring = t.expires < now + max_ms
+    if expiring then
+        t.expires = now + max_ms + math.ceil(max_ms / 16)
+    end
+    call('HSET', t.pos, 'o', offset, 'l', struct.pack(LOG, t.offset, t.bytes, t.first, t.before,
+        t.oldest, t.expires))
+    if t.inherited then
+        call('HSET', t.pos, 'b', '0') -- counted
+    end
+    if expiring then
+        call('PEXPIRE', log, t.expires - now)
+        call('PEXPIRE', t.pos, 604800000 + t.expires - now)
+    end
 end
 
 for _, t in ipairs(topics) do
     append(t)
 end
 if refresh_due then
-    redis.call('ZADD', ARGV[13] .. ':refresh:due', 'NX', string.format('%d', refresh_due), ARGV[12])
+    call('ZADD', ARGV[13] .. ':refresh:due', 'NX', string.format('%d', refresh_due), ARGV[12])
 end
 if idem ~= '' then
-    redis.call('SET', idem, digest .. ' ' .. ARGV[10], 'PX', ARGV[11])
+    call('SET', idem, digest .. ' ' .. ARGV[10], 'PX', ARGV[11])
 end
 for _, t in ipairs(topics) do
-    redis.call('PUBLISH', t.name, t.message)
+    call('PUBLISH', t.name, t.message)
 end
 return {'ok'}

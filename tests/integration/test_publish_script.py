@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""publish.lua by itself: bounds of the log, times to live, and what others did to the keys."""
+import itertools
+import struct
+import time
+from pathlib import Path
+
+import pytest
+import redis
+from support.redis_server import RedisServer
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = "omegaup:events"
+ALL, TOPIC, OTHER = f"{PREFIX}:all", f"{PREFIX}:contest/a", f"{PREFIX}:user/ana"
+POS, LOG = f"{TOPIC}:pos", f"{TOPIC}:log"
+LOG_ACCOUNT = ">6Q"  # publish.lua says what of
+EXPIRES = 5
+HEADER = 27  # of a message: array, epoch, offset
+TEN = 10 * (HEADER + 100)  # bytes of ten events
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server.start()
+    server.kill()
+
+
+class Scripts:
+    def __init__(self, client):
+        self.client = client
+        self.epochs = itertools.count(1)
+        self.publish_lua = client.register_script((ROOT / "publisher/publish.lua").read_text())
+        self.topic_lua = client.register_script((ROOT / "gateway/topic.lua").read_text())
+
+    def publish(self, topics=(ALL, TOPIC), size=100, events=1000, ms=600000, max_bytes=8388608):
+        answer = self.publish_lua(topics, [f"{next(self.epochs):016x}", b"x" * size, "", "", events,
+                                           ms, max_bytes, "", "", "", "300000", "", PREFIX])
+        assert answer == [b"ok"]
+
+    def position(self):
+        return self.topic_lua([TOPIC], [f"{next(self.epochs):016x}", "0", "0", "0", "0", "", "600000"])
+
+    def entries(self):
+        return [(int(number.decode()[2:]), fields) for number, fields in self.client.xrange(LOG)]
+
+    def offsets(self):
+        return [offset for offset, _ in self.entries()]
+
+    def bytes(self):
+        return sum(len(fields[b"m"]) for _, fields in self.entries())
+
+    def account(self, **changes):
+        """Of the log; and with another moment at which it expires."""
+        values = list(struct.unpack(LOG_ACCOUNT, self.client.hget(POS, "l")))
+        if changes:
+            values[EXPIRES] = changes["expires"]
+            self.client.hset(POS, "l", struct.pack(LOG_ACCOUNT, *values))
+        return values
+
+    def publish_as_before(self, size=100):
+        """What an earlier version of the script did, which kept `b` and `t`, and no `l`."""
+        offset = self.client.hincrby(POS, "o", 1)
+        message = b"x" * (HEADER + size)
+        now = int(time.time() * 1000)
+        self.client.xadd(LOG, {"m": message, "t": now}, id=f"0-{offset}")
+        self.client.hset(POS, "b", int(self.client.hget(POS, "b") or 0) + len(message))
+        self.client.hset(POS, "t", now)
+        self.client.pexpire(LOG, 600000)
+
+
+@pytest.fixture
+def scripts(server):
+    with server.client() as client:
+        client.flushall()
+        yield Scripts(client)
+
+
+def test_count_of_events_is_bounded_and_nothing_else_is_dropped(scripts):
+    for n in range(1, 300):
+        scripts.publish(events=64)
+        kept = scripts.offsets()
+        assert kept == list(range(n - len(kept) + 1, n + 1))
+        assert min(n, 64) <= len(kept) <= 65, "one sixty-fourth may be too many"
+
+
+def test_bytes_of_the_log_are_bounded_exactly(scripts):
+    sizes, bound = [], 5000
+    for n in range(200):
+        sizes.append(HEADER + n * 37 % 900)
+        scripts.publish(size=sizes[-1] - HEADER, max_bytes=bound)
+        kept = len(scripts.offsets())
+        assert scripts.bytes() == sum(sizes[-kept:]) <= bound
+        assert kept == len(sizes) or sum(sizes[-kept - 1:]) > bound, "the next would have fitted"
+
+
+def test_event_larger_than_the_bound_stays_alone(scripts):
+    for _ in range(3):
+        scripts.publish(size=3000, max_bytes=1000)
+    assert scripts.offsets() == [3]
+
+
+def test_old_events_are_dropped_with_the_next(scripts):
+    for _ in range(40):
+        scripts.publish()
+    time.sleep(0.05)
+    scripts.publish(ms=20)
+    assert scripts.offsets() == [41]
+    assert scripts.account()[2] == 41
+
+
+def test_bound_that_becomes_smaller_holds_from_the_next_event_on(scripts):
+    for _ in range(100):
+        scripts.publish()
+    scripts.publish(events=10)
+    assert scripts.offsets() == list(range(92, 102))
+    scripts.publish(max_bytes=4 * (HEADER + 100))
+    assert scripts.offsets() == list(range(99, 103))
+
+
+def test_times_to_live_never_fall_short_and_are_not_set_each_time(scripts):
+    scripts.publish()
+    first = scripts.client.pttl(LOG)
+    assert 600000 < first <= 637500
+    scripts.client.config_resetstat()
+    scripts.publish()
+    assert "cmdstat_pexpire" not in scripts.client.info("commandstats")
+    now = scripts.client.time()
+    scripts.account(expires=now[0] * 1000 + now[1] // 1000 + 599999)
+    scripts.client.pexpire(LOG, 599999)
+    scripts.client.pexpire(POS, 599999)
+    scripts.publish()
+    assert scripts.client.pttl(LOG) > 600000
+    assert scripts.client.pttl(POS) > 604800000
+
+
+def test_longer_history_prolongs_at_once(scripts):
+    scripts.publish(ms=1000)
+    scripts.publish(ms=600000)
+    assert scripts.client.pttl(LOG) > 590000
+
+
+def test_gateway_that_reads_a_position_does_not_shorten_its_life(scripts):
+    week, most = 604800000, 604800000 // 16
+    scripts.publish(ms=week)
+    scripts.position()
+    assert scripts.client.pttl(POS) >= week + most
+
+
+def test_history_begun_by_a_gateway_goes_on(scripts):
+    epoch, last = scripts.position()[:2]
+    assert last == b"0"
+    scripts.publish()
+    assert scripts.position()[:2] == [epoch, b"1"]
+    assert scripts.offsets() == [1]
+    assert scripts.client.pttl(LOG) > 0
+
+
+def test_log_trimmed_by_hand_is_counted_anew(scripts):
+    for _ in range(70):
+        scripts.publish(events=64)
+    for left in (20, 1, 0):
+        scripts.client.xtrim(LOG, maxlen=left, approximate=False)
+        for n in range(1, 131):
+            scripts.publish(events=64)
+            assert min(left + n, 64) <= len(scripts.offsets()) <= 65
+    account = scripts.account()
+    assert account[1] - account[3] == scripts.bytes()
+
+
+def test_log_deleted_by_hand_is_bounded_as_ever(scripts):
+    for _ in range(30):
+        scripts.publish(max_bytes=TEN)
+    scripts.client.delete(LOG)
+    for n in range(1, 31):
+        scripts.publish(max_bytes=TEN)
+        assert len(scripts.offsets()) == min(n, 10)
+
+
+def test_position_deleted_by_hand_begins_a_new_history(scripts):
+    scripts.publish()
+    epoch = scripts.client.hget(POS, "e")
+    scripts.client.delete(POS)
+    scripts.publish()
+    assert scripts.client.hget(POS, "e") != epoch
+    assert scripts.offsets() == [1]
+
+
+@pytest.mark.parametrize("spoil", ["type", "ahead"])
+def test_log_that_cannot_be_written_is_replaced_and_the_event_is_whole(scripts, spoil):
+    topics = (ALL, TOPIC, OTHER)
+    scripts.publish(topics)
+    if spoil == "type":
+        scripts.client.set(LOG, "not a log")
+    else:
+        scripts.client.xadd(LOG, {"m": "from nowhere"}, id="0-9")
+    with scripts.client.pubsub() as heard:
+        heard.subscribe(*topics)
+        scripts.publish(topics)
+        messages = [m for m in (heard.get_message(timeout=5) for _ in range(6))
+                    if m and m["type"] == "message"]
+    assert [m["channel"].decode() for m in messages] == list(topics)
+    assert scripts.offsets() == [2]
+    assert scripts.client.pttl(LOG) > 600000
+    assert scripts.client.xlen(f"{OTHER}:log") == 2
+
+
+def test_full_redis_refuses_before_anything_is_written(scripts):
+    scripts.publish((TOPIC, OTHER))
+    before = scripts.entries(), scripts.client.hgetall(POS)
+    scripts.client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(redis.exceptions.ResponseError, match="OOM"):
+            scripts.publish((TOPIC, OTHER))
+    finally:
+        scripts.client.config_set("maxmemory", "0")
+    assert (scripts.entries(), scripts.client.hgetall(POS)) == before
+
+
+def test_log_of_an_earlier_version_is_taken_over(scripts):
+    scripts.publish()
+    scripts.client.hdel(POS, "l")
+    scripts.client.delete(LOG)
+    scripts.client.hset(POS, "o", 0)
+    for _ in range(9):
+        scripts.publish_as_before()
+    for n in range(10, 40):
+        scripts.publish(max_bytes=TEN)
+        assert scripts.offsets()[-1] == n
+        assert scripts.bytes() <= TEN
+    assert scripts.bytes() == TEN
+
+
+def test_processes_of_an_earlier_version_may_write_meanwhile(scripts):
+    for _ in range(20):
+        scripts.publish(max_bytes=TEN)
+        scripts.publish_as_before()
+        assert scripts.bytes() <= TEN + HEADER + 100, "the earlier one trims at its own next event"
+    scripts.publish(max_bytes=TEN)
+    assert scripts.bytes() <= TEN
+    assert scripts.client.pttl(LOG) > 600000
+    for _ in range(20):
+        scripts.publish(max_bytes=TEN)
+    assert scripts.bytes() == TEN

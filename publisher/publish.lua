@@ -45,8 +45,9 @@ local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_text = string.format('%d', now)
 local envelope, marker, state = ARGV[2], ARGV[3], ARGV[4]
-local all = ARGV[13] .. ':all'
 local max_events, max_ms, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local life = max_ms + math.ceil(max_ms / 16) -- of a log; prolonged when less than max_ms is left
+local all = ARGV[13] .. ':all'
 
 -- T:pos `l`: the last offset when it was written; the bytes of all entries so far; of the oldest
 -- entry its offset, the bytes of all before it, its time; when the log expires. Somebody may have
@@ -127,6 +128,22 @@ local function add_entry(t, log, offset, entry)
     t.bytes = t.bytes + #entry
 end
 
+local function save_position(t, log, offset)
+    local expiring = t.expires < now + max_ms
+    if expiring then
+        t.expires = now + life
+    end
+    call('HSET', t.pos, 'o', offset, 'l', struct.pack(LOG, t.offset, t.bytes, t.first, t.before,
+        t.oldest, t.expires))
+    if t.inherited then
+        call('HSET', t.pos, 'b', '0') -- counted
+    end
+    if expiring then -- so a log that was deleted by hand has no time to live before that
+        call('PEXPIRE', log, t.expires - now)
+        call('PEXPIRE', t.pos, 604800000 + t.expires - now)
+    end
+end
+
 local function append(t)
     local log = t.name .. ':log'
     if t.mint then
@@ -145,22 +162,10 @@ local function append(t)
         end
         if state ~= '' then
             -- Longer than its marker can stand in the log.
-            call('SET', t.name .. ':state:' .. state, t.message, 'PX', 2 * max_ms + 60000)
+            call('SET', t.name .. ':state:' .. state, t.message, 'PX', 2 * life + 60000)
         end
     end
-    local expiring = t.expires < now + max_ms
-    if expiring then
-        t.expires = now + max_ms + math.ceil(max_ms / 16)
-    end
-    call('HSET', t.pos, 'o', offset, 'l', struct.pack(LOG, t.offset, t.bytes, t.first, t.before,
-        t.oldest, t.expires))
-    if t.inherited then
-        call('HSET', t.pos, 'b', '0') -- counted
-    end
-    if expiring then
-        call('PEXPIRE', log, t.expires - now)
-        call('PEXPIRE', t.pos, 604800000 + t.expires - now)
-    end
+    save_position(t, log, offset)
 end
 
 for _, t in ipairs(topics) do

@@ -27,7 +27,7 @@ MUTANTS = (
            ((REPLAY, "bool fits = position_same_epoch(&sub->asked, now) && ", "bool fits = "),)),
     Mutant("history-unchecked-in-scripts", "the scripts do not look whose history it is",
            ("redis-older-rdb", "failover-a-b-a"),
-           (("publisher/publish.lua", "t.mint = not f[1] or f[3] ~= history", "t.mint = not f[1]"),
+           (("publisher/publish.lua", "mint = not epoch or f[2] ~= history", "mint = not epoch"),
             ("gateway/topic.lua", "if not epoch or f[3] ~= history then", "if not epoch then"))),
     Mutant("merge-off-by-one", "after a repair the position is one too far",
            ("client-kill-pubsub", "link-cut"),

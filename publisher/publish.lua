@@ -82,10 +82,9 @@ for i, name in ipairs(KEYS) do
     topics[i] = read_topic(name)
 end
 local refresh_due
-if ARGV[12] ~= '' then
+if ARGV[12] ~= '' and not call('ZSCORE', ARGV[13] .. ':refresh:due', ARGV[12]) then
     local wait = call('PTTL', ARGV[13] .. ':refresh:' .. ARGV[12])
     refresh_due = now + math.max(wait, 0)
-    call('ZSCORE', ARGV[13] .. ':refresh:due', ARGV[12])
 end
 
 -- Over one of the three bounds? `slack` is the part of a bound that is forgiven.
@@ -172,7 +171,7 @@ for _, t in ipairs(topics) do
     append(t)
 end
 if refresh_due then
-    call('ZADD', ARGV[13] .. ':refresh:due', 'NX', string.format('%d', refresh_due), ARGV[12])
+    call('ZADD', ARGV[13] .. ':refresh:due', string.format('%d', refresh_due), ARGV[12])
 end
 if idem ~= '' then
     call('SET', idem, digest .. ' ' .. ARGV[10], 'PX', ARGV[11])

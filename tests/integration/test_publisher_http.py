@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import socket
 import ssl
 import time
 
@@ -194,6 +195,27 @@ def refused_by_tls(port, context):
     except (ssl.SSLError, ConnectionError):
         return True
     return False
+
+
+def post_over_tls(stack, context, session=None):
+    """One POST over a connection of its own: (status, was the session resumed, the session)."""
+    body = json.dumps(body_of(stack))
+    head = (f"POST /broadcast/ HTTP/1.1\r\nHost: localhost\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", stack.publisher.port), timeout=10) as plain, \
+            context.wrap_socket(plain, server_hostname="localhost", session=session) as tls:
+        tls.sendall((head + body).encode())
+        status = int(tls.recv(65536).split()[1])
+        return status, tls.session_reused, tls.session
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_session_is_resumed_with_its_certificate(stack, version):
+    context = stack.certificates.client_context()
+    context.minimum_version = context.maximum_version = version
+    status, resumed, session = post_over_tls(stack, context)
+    assert (status, resumed) == (200, False)
+    assert post_over_tls(stack, context, session)[:2] == (200, True)
 
 
 def test_without_certificate_and_token_it_is_401(stack):

@@ -10,6 +10,8 @@ import redis
 from support.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
+PUBLISH_LUA = (ROOT / "publisher/publish.lua").read_text()
+TOPIC_LUA = (ROOT / "gateway/topic.lua").read_text()
 PREFIX = "omegaup:events"
 ALL, TOPIC, OTHER = f"{PREFIX}:all", f"{PREFIX}:contest/a", f"{PREFIX}:user/ana"
 POS, LOG = f"{TOPIC}:pos", f"{TOPIC}:log"
@@ -30,8 +32,8 @@ class Scripts:
     def __init__(self, client):
         self.client = client
         self.epochs = itertools.count(1)
-        self.publish_lua = client.register_script((ROOT / "publisher/publish.lua").read_text())
-        self.topic_lua = client.register_script((ROOT / "gateway/topic.lua").read_text())
+        self.publish_lua = client.register_script(PUBLISH_LUA)
+        self.topic_lua = client.register_script(TOPIC_LUA)
 
     def publish(self, topics=(ALL, TOPIC), size=100, events=1000, ms=600000, max_bytes=8388608):
         answer = self.publish_lua(topics, [f"{next(self.epochs):016x}", b"x" * size, "", "", events,
@@ -186,6 +188,22 @@ def test_position_deleted_by_hand_begins_a_new_history(scripts):
     assert scripts.offsets() == [1]
 
 
+def before_redis_7(script):
+    """The script as if INFO refused two sections."""
+    info = "redis.pcall('INFO', 'server', 'replication')"
+    assert script.count(info) == 1
+    return script.replace(info, "{err = 'ERR syntax error'}")
+
+
+def test_history_is_the_same_where_info_takes_one_section(scripts):
+    scripts.publish()
+    epoch = scripts.client.hget(POS, "e")
+    for name, text in (("publish_lua", PUBLISH_LUA), ("topic_lua", TOPIC_LUA)):
+        setattr(scripts, name, scripts.client.register_script(before_redis_7(text)))
+    scripts.publish()
+    assert scripts.position()[:2] == [epoch, b"2"]
+
+
 @pytest.mark.parametrize("spoil", ["type", "ahead"])
 def test_log_that_cannot_be_written_is_replaced_and_the_event_is_whole(scripts, spoil):
     topics = (ALL, TOPIC, OTHER)
@@ -203,6 +221,17 @@ def test_log_that_cannot_be_written_is_replaced_and_the_event_is_whole(scripts, 
     assert scripts.offsets() == [2]
     assert scripts.client.pttl(LOG) > 600000
     assert scripts.client.xlen(f"{OTHER}:log") == 2
+
+
+@pytest.mark.parametrize("key", [f"{OTHER}:pos", f"{ALL}:pos"])
+def test_position_that_is_none_is_found_before_anything_is_written(scripts, key):
+    scripts.publish((TOPIC, OTHER))
+    before = scripts.entries(), scripts.client.hgetall(POS)
+    scripts.client.delete(key)
+    scripts.client.set(key, "no position")
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        scripts.publish((TOPIC, OTHER, ALL))
+    assert (scripts.entries(), scripts.client.hgetall(POS)) == before
 
 
 def test_full_redis_refuses_before_anything_is_written(scripts):

@@ -94,6 +94,9 @@ static bool run_connect(struct run *r)
         return false;
     }
     run_rest(r, r->o->settle_s + r->o->idle_s);
+    for (size_t i = 0; i < r->o->n_watched; i++) {
+        probe_forget_peak(r->o->watched[i].pid);
+    }
     return run_probe(r, MOMENT_RESTED);
 }
 
@@ -136,8 +139,31 @@ static bool run_warm_up(struct run *r)
     return run_plan(r, r->o->warmup - 1, r->o->rate, r->o->burst);
 }
 
+static bool is_heard(const struct run *r)
+{
+    return tally_is_complete(&r->tally);
+}
+
+static bool run_listen(struct run *r)
+{
+    for (uint32_t i = 0; i < r->o->messages + r->o->warmup; i++) {
+        tally_sent(&r->tally);
+    }
+    (void)fputs("ready\n", stderr);
+    if (!run_probe(r, MOMENT_WARM) || !run_until(r, is_heard, UINT64_MAX)) {
+        r->trouble = r->trouble ? r->trouble : "not everything came in time";
+        return false;
+    }
+    bool ok = run_probe(r, MOMENT_PUBLISHED);
+    run_rest(r, LINGER_US / 1e6);
+    return ok;
+}
+
 static bool run_publish(struct run *r)
 {
+    if (r->o->is_listener) {
+        return run_listen(r);
+    }
     if (!r->o->has_poster) {
         return true;
     }
@@ -209,6 +235,7 @@ int main(int argc, char **argv)
 {
     struct options options;
     if (!options_parse(argc, argv, &options)) {
+        options_release(&options);
         return 2;
     }
     raise_descriptor_limit();
@@ -226,5 +253,6 @@ int main(int argc, char **argv)
     report_print(r, stdout);
     run_release(r);
     free(r);
+    options_release(&options);
     return is_complete ? 0 : 1;
 }

@@ -17,6 +17,8 @@ static const char help[] =
     "  --connect IPV4:PORT     the WebSocket server\n"
     "  --tls                   wss; certificates are not checked\n"
     "  --path /events/         of the upgrade request\n"
+    "  --deflate               ask for permessage-deflate, and insist on it\n"
+    "  --holds-file FILE       every compressed message must hold this text\n"
     "  --subprotocol NAME\n"
     "  --connecting 64         handshakes under way at once\n"
     "  --answer HEARD=SAID     a message that is answered whenever it comes (repeatable)\n"
@@ -30,11 +32,14 @@ static const char help[] =
     "  --cert FILE --key FILE  client certificate\n"
     "  --header 'Name: value'  for example Authorization\n"
     "  --body TEXT             @mark@, @pad@ and @index@ are filled in; @mark@ must arrive\n"
+    "  --body-file FILE        the same, of a file\n"
     "  --bytes N               pad messages so that receivers get N bytes\n"
     "  --parallel 1            connections that POST\n"
     "  --warmup 20 --messages 1000\n"
     "  --rate R                messages per second; 0: as fast as they are answered\n"
     "  --burst 1               so many at once\n"
+    "  --listen                another one publishes the warm-up and the messages: says `ready`\n"
+    "                          on stderr when connected, and waits for them\n"
     "measuring\n"
     "  --pid NAME=PID          watch this process's CPU and memory (repeatable)\n"
     "  --settle 0.5            seconds to wait before memory is read\n"
@@ -48,6 +53,8 @@ enum option_id {
     OPT_SUBPROTOCOL,
     OPT_CONNECTING,
     OPT_ANSWER,
+    OPT_DEFLATE,
+    OPT_HOLDS_FILE,
     OPT_GROUP,
     OPT_SAY,
     OPT_EXPECT,
@@ -57,6 +64,8 @@ enum option_id {
     OPT_KEY,
     OPT_HEADER,
     OPT_BODY,
+    OPT_BODY_FILE,
+    OPT_LISTEN,
     OPT_BYTES,
     OPT_PARALLEL,
     OPT_WARMUP,
@@ -77,6 +86,10 @@ static const struct option long_options[] = {
     WITH_VALUE("connect", OPT_CONNECT),
     {"tls", no_argument, NULL, OPT_TLS},
     WITH_VALUE("path", OPT_PATH),
+    {"deflate", no_argument, NULL, OPT_DEFLATE},
+    WITH_VALUE("holds-file", OPT_HOLDS_FILE),
+    WITH_VALUE("body-file", OPT_BODY_FILE),
+    {"listen", no_argument, NULL, OPT_LISTEN},
     WITH_VALUE("subprotocol", OPT_SUBPROTOCOL),
     WITH_VALUE("connecting", OPT_CONNECTING),
     WITH_VALUE("answer", OPT_ANSWER),
@@ -206,6 +219,24 @@ static bool parse_post(const char *text, struct options *o)
     return o->has_poster;
 }
 
+/* Terminated, but for n. */
+static bool read_file(const char *path, struct buf *out)
+{
+    char bytes[4096];
+    FILE *f = fopen(path, "re");
+    if (!f) {
+        return false;
+    }
+    for (size_t n; (n = fread(bytes, 1, sizeof(bytes), f)) > 0;) {
+        buf_add(out, (struct str){bytes, n});
+    }
+    bool ok = ferror(f) == 0;
+    (void)fclose(f); /* only read from */
+    buf_addc(out, '\0');
+    out->n -= !out->failed;
+    return ok && !out->failed;
+}
+
 static bool parse_one(enum option_id id, char *v, struct options *o)
 {
     uint32_t n;
@@ -214,6 +245,10 @@ static bool parse_one(enum option_id id, char *v, struct options *o)
     case OPT_TLS: return o->receivers.tls = true;
     case OPT_PATH: return (o->receivers.path = v)[0] == '/';
     case OPT_SUBPROTOCOL: return (o->receivers.subprotocol = v) != NULL;
+    case OPT_DEFLATE: return o->receivers.deflate = true;
+    case OPT_HOLDS_FILE: return read_file(v, &o->holds_file);
+    case OPT_BODY_FILE: return read_file(v, &o->body_file);
+    case OPT_LISTEN: return o->is_listener = true;
     case OPT_CONNECTING: return parse_count(v, 1, 10000, &o->receivers.connecting);
     case OPT_ANSWER: return parse_answer(v, o);
     case OPT_GROUP: return parse_group(v, o);
@@ -251,13 +286,20 @@ static bool options_fit(const struct options *o)
             return false;
         }
     }
-    if (receiving > 1 || (!o->has_receivers && o->receivers.n_groups > 0) ||
+    if (receiving > 1 || (o->is_listener && (receiving == 0 || o->has_poster)) || (!o->has_receivers && o->receivers.n_groups > 0) ||
         (!o->has_receivers && !o->has_poster) || !o->cert != !o->key) {
         (void)fprintf(stderr, "bench_loadgen: needs --connect for --group, --connect or --post, "
-                              "one group at most that receives, and --cert with --key\n");
+                              "one group at most that receives, --cert with --key, "
+                              "and --listen receivers and no --post\n");
         return false;
     }
     return true;
+}
+
+void options_release(struct options *o)
+{
+    buf_release(&o->body_file);
+    buf_release(&o->holds_file);
 }
 
 bool options_parse(int argc, char **argv, struct options *out)
@@ -286,6 +328,10 @@ bool options_parse(int argc, char **argv, struct options *out)
     if (optind < argc) {
         (void)fprintf(stderr, "bench_loadgen: %s: not an option (see --help)\n", argv[optind]);
         return false;
+    }
+    out->receivers.holds = buf_str(&out->holds_file);
+    if (out->body_file.n > 0) {
+        out->body = out->body_file.p;
     }
     return options_fit(out);
 }

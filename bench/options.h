@@ -8,6 +8,7 @@
 
 #include "bench/poster.h"
 #include "bench/receivers.h"
+#include "common/buf.h"
 #include "common/compiler.h"
 
 #define WATCHED_MAX 8
@@ -24,6 +25,8 @@ struct options {
     bool has_poster;
     const char *cert, *key; /* of the poster's client, or NULL */
     const char *body;
+    struct buf body_file, holds_file; /* owned; what --body-file and --holds-file name */
+    bool is_listener;                 /* others publish */
     size_t bytes; /* of a message as receivers get it; without receivers, of a body; 0: as it is */
     double rate;
     uint32_t burst, messages, warmup;
@@ -33,3 +36,4 @@ struct options {
 };
 /* Prints what is wrong (or the help) to stderr and returns false. */
 MUST_CHECK bool options_parse(int argc, char **argv, struct options *out);
+void options_release(struct options *o);

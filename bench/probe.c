@@ -84,6 +84,29 @@ static uint64_t rss_bytes(pid_t pid)
     return at ? strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+static uint64_t peak_bytes(pid_t pid)
+{
+    char path[PATH_LEN];
+    char text[4096];
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    if (!read_small_file(path, text, sizeof(text))) {
+        return 0;
+    }
+    char *at = strstr(text, "VmHWM:");
+    return at ? strtoull(at + sizeof("VmHWM:") - 1, NULL, 10) * 1024 : 0;
+}
+
+void probe_forget_peak(pid_t pid)
+{
+    char path[PATH_LEN];
+    (void)snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)pid);
+    FILE *f = fopen(path, "we");
+    if (f) {
+        (void)fputs("5", f); /* refused: the peak since the start is reported */
+        (void)fclose(f);
+    }
+}
+
 bool probe_read(pid_t pid, struct probe *out)
 {
     uint64_t by_ticks;
@@ -92,6 +115,7 @@ bool probe_read(pid_t pid, struct probe *out)
     }
     uint64_t by_scheduler = schedstat_us(pid);
     *out = (struct probe){.cpu_us = by_scheduler > 0 ? by_scheduler : by_ticks,
-                          .rss_bytes = rss_bytes(pid)};
+                          .rss_bytes = rss_bytes(pid),
+                          .peak_bytes = peak_bytes(pid)};
     return true;
 }

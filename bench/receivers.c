@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/unpacker.h"
 #include "bench/ws_client.h"
 #include "common/clock.h"
 
@@ -26,6 +27,7 @@ struct receivers {
     struct net *net;                   /* borrowed */
     const struct receivers_options *o; /* borrowed */
     struct tally *tally;               /* borrowed */
+    struct unpacker *unpacker;         /* owned; NULL without deflate */
     struct buf request;                /* terminated */
     struct receiver *v;                /* owned; counts.wanted of them */
     struct receivers_counts counts;
@@ -96,11 +98,34 @@ static bool receiver_answers(struct receiver *c, struct str text)
     return false;
 }
 
+/* The text of a compressed message. False: it is broken. */
+static bool receiver_unpack(struct receiver *c, const struct ws_message *m, struct str *out)
+{
+    struct receivers *r = c->all;
+    r->counts.compressed++;
+    if (!unpacker_read(r->unpacker, (struct str){(const char *)m->compressed, m->len}, out)) {
+        r->counts.broken++;
+        surprised(r, "a compressed message is broken", STR(""));
+        return false;
+    }
+    return true;
+}
+
 static void on_receiver_message(struct ws_client *ws, const struct ws_message *m)
 {
     struct receiver *c = CONTAINER_OF(ws, struct receiver, ws);
     struct tally *t = c->all->tally;
     struct str head = {(const char *)m->head, m->head_len};
+    size_t len = m->len;
+
+    if (m->compressed) {
+        struct str text;
+        if (!receiver_unpack(c, m, &text)) {
+            return;
+        }
+        head = (struct str){text.p, MIN(text.n, (size_t)WS_HEAD)};
+        len = text.n;
+    }
 
     if (c->all->o->n_answers > 0 && receiver_answers(c, head)) {
         return;
@@ -111,7 +136,8 @@ static void on_receiver_message(struct ws_client *ws, const struct ws_message *m
     }
     bool is_marked = c->group->receives == RECEIVES_NONE
                          ? tally_stray(t, head)
-                         : tally_received(t, c->index, head, m->len, clock_mono_us());
+                         : tally_received(t, c->index, head,
+                                          (struct tally_size){len, m->wire_len}, clock_mono_us());
     if (!is_marked) {
         c->all->counts.other_messages++;
     }
@@ -164,9 +190,10 @@ struct receivers *receivers_create(struct net *n, const struct receivers_options
     char address[INET_ADDRSTRLEN] = "";
     inet_ntop(AF_INET, &o->address.sin_addr, address, sizeof(address));
     (void)snprintf(host, sizeof(host), "%s:%u", address, ntohs(o->address.sin_port));
-    ws_client_request(&r->request, host, o->path, o->subprotocol);
+    ws_client_request(&r->request, host, o->path, o->subprotocol, o->deflate);
     buf_addc(&r->request, '\0');
-    if (!r->v || r->request.failed) {
+    r->unpacker = o->deflate ? unpacker_create(o->holds) : NULL;
+    if (!r->v || r->request.failed || (o->deflate && !r->unpacker)) {
         return receivers_free(r);
     }
     receivers_assign(r);
@@ -181,6 +208,7 @@ struct receivers *receivers_free(struct receivers *r)
         }
         free(r->v);
         buf_release(&r->request);
+        unpacker_free(r->unpacker);
         free(r);
     }
     return NULL;
@@ -196,7 +224,7 @@ void receivers_connect(struct receivers *r)
                                    .tls = r->o->tls,
                                    .reset_on_close = true};
         k->started++;
-        if (!ws_client_open(&c->ws, r->net, &to, r->request.p, &handler)) {
+        if (!ws_client_open(&c->ws, r->net, &to, r->request.p, r->o->deflate, &handler)) {
             k->failed++;
             surprised(r, "a connection cannot be opened: ", str_of(strerror(errno)));
         }

@@ -10,6 +10,7 @@
 #include "bench/stream.h"
 #include "bench/tally.h"
 #include "common/compiler.h"
+#include "common/str.h"
 
 #define SCRIPT_STEPS 16
 #define GROUPS_MAX 8
@@ -36,6 +37,8 @@ struct receivers_options {
     struct sockaddr_in address;
     bool tls;
     const char *path, *subprotocol; /* NULL: none asked for */
+    bool deflate;                   /* asks for permessage-deflate, and insists on it */
+    struct str holds;               /* borrowed; stands in every compressed message; or empty */
     struct group groups[GROUPS_MAX];
     size_t n_groups;
     struct answer answers[ANSWERS_MAX];
@@ -47,6 +50,8 @@ struct receivers_counts {
     uint32_t failed;                 /* ended before they were ready */
     uint32_t closed;                 /* ended after it */
     uint64_t other_messages;         /* heard when ready, without a mark */
+    uint64_t compressed;             /* messages that came compressed */
+    uint64_t broken;                 /* of them, those that are not what was published */
     char surprise[SURPRISE_MAX];     /* the first thing that was not foreseen, or "" */
 };
 

@@ -4,6 +4,8 @@
 #include "common/buf.h"
 #include "common/compiler.h"
 
+#define EACH_MAX 1000
+
 /* A phase lies between two moments. */
 static const struct {
     const char *name;
@@ -22,9 +24,9 @@ bool report_is_complete(const struct run *r)
 {
     const struct receivers_counts *k = r->receivers ? receivers_counts(r->receivers) : NULL;
     return !r->trouble && tally_is_complete(&r->tally) && r->tally.duplicates == 0 &&
-           r->tally.unexpected == 0 && tally_disordered(&r->tally) == 0 &&
+           r->tally.unexpected == 0 && r->tally.torn == 0 && tally_disordered(&r->tally) == 0 &&
            r->source.stats.failed == 0 &&
-           (!k || (k->ready == k->wanted && k->failed + k->closed == 0));
+           (!k || (k->ready == k->wanted && k->failed + k->closed + k->broken == 0));
 }
 
 static void add_key(struct buf *b, const char *key)
@@ -58,9 +60,22 @@ static void add_connections(const struct run *r, struct buf *b)
     add_u64(b, "failed", k->failed);
     add_u64(b, "closed", k->closed);
     add_u64(b, "other_messages", k->other_messages);
+    add_u64(b, "compressed", k->compressed);
+    add_u64(b, "broken", k->broken);
     add_key(b, "surprise");
     buf_add_json(b, str_of(k->surprise));
     buf_addc(b, '}');
+}
+
+/* Of each measured message: until the last receiver had it. */
+static void add_each(const struct tally *t, struct buf *b)
+{
+    add_key(b, "each_whole_us");
+    for (uint32_t i = t->o.measured_from; i < t->o.messages; i++) {
+        buf_addc(b, i == t->o.measured_from ? '[' : ',');
+        buf_add_u64(b, t->late_us[i]);
+    }
+    buf_add(b, STR("]"));
 }
 
 static void add_delivery(const struct tally *t, struct buf *b)
@@ -72,14 +87,19 @@ static void add_delivery(const struct tally *t, struct buf *b)
     add_u64(b, "missing", t->expected - MIN(t->delivered, t->expected));
     add_u64(b, "duplicates", t->duplicates);
     add_u64(b, "unexpected", t->unexpected);
+    add_u64(b, "torn", t->torn);
     add_u64(b, "disordered_receivers", tally_disordered(t));
     add_u64(b, "measured", t->each.count);
     add_u64(b, "measured_bytes", t->bytes);
+    add_u64(b, "measured_wire_bytes", t->wire_bytes);
     buf_addc(b, '}');
     add_key(b, "latency_us");
     latency_json(&t->each, b);
     add_key(b, "whole_us");
     latency_json(&t->whole, b);
+    if (t->o.messages - t->o.measured_from <= EACH_MAX) {
+        add_each(t, b);
+    }
 }
 
 static void add_posts(const struct source_stats *s, struct buf *b)
@@ -118,7 +138,10 @@ static void add_process(const struct run *r, int i, struct buf *b)
             add_u64(b, moment_names[m], i < 0 ? r->own[m].rss_bytes : r->probes[m][i].rss_bytes);
         }
     }
-    buf_add(b, STR("}}"));
+    buf_addc(b, '}');
+    add_u64(b, "peak", i < 0 ? r->own[MOMENT_PUBLISHED].peak_bytes
+                             : r->probes[MOMENT_PUBLISHED][i].peak_bytes);
+    buf_addc(b, '}');
 }
 
 static void add_processes(const struct run *r, struct buf *b)

@@ -14,7 +14,9 @@ bool tally_init(struct tally *t, const struct tally_options *o)
     t->seen = calloc((size_t)rows * t->row_words, sizeof(*t->seen));
     t->arrived = calloc((size_t)o->messages + 1, sizeof(*t->arrived));
     t->order = calloc((size_t)o->receivers + 1, sizeof(*t->order));
-    if (!t->seen || !t->arrived || !t->order) {
+    t->lens = calloc((size_t)o->messages + 1, sizeof(*t->lens));
+    t->late_us = calloc((size_t)o->messages + 1, sizeof(*t->late_us));
+    if (!t->seen || !t->arrived || !t->order || !t->lens || !t->late_us) {
         tally_release(t);
         return false;
     }
@@ -26,6 +28,8 @@ void tally_release(struct tally *t)
     free(t->seen);
     free(t->arrived);
     free(t->order);
+    free(t->lens);
+    free(t->late_us);
     *t = (struct tally){0};
 }
 
@@ -93,7 +97,7 @@ static bool tally_take(struct tally *t, uint32_t receiver, uint64_t number)
     return true;
 }
 
-bool tally_received(struct tally *t, uint32_t receiver, struct str head, size_t len,
+bool tally_received(struct tally *t, uint32_t receiver, struct str head, struct tally_size size,
                     uint64_t now_us)
 {
     uint64_t number;
@@ -109,13 +113,19 @@ bool tally_received(struct tally *t, uint32_t receiver, struct str head, size_t 
     t->order[receiver] = (t->order[receiver] + number + 1) * ORDER_FACTOR;
     t->last_us = now_us;
     if (t->first_len == 0) {
-        t->first_len = len;
+        t->first_len = size.text;
     }
+    if (t->arrived[number] == 1) {
+        t->lens[number] = (uint32_t)size.text;
+    }
+    t->torn += t->lens[number] != (uint32_t)size.text;
     if (number < t->o.measured_from) {
         return true;
     }
     uint64_t late_us = now_us > sent_us ? now_us - sent_us : 0;
-    t->bytes += len;
+    t->bytes += size.text;
+    t->wire_bytes += size.wire;
+    t->late_us[number] = MAX(t->late_us[number], (uint32_t)MIN(late_us, (uint64_t)UINT32_MAX));
     latency_add(&t->each, late_us);
     if (t->o.receives == RECEIVES_ALL && t->arrived[number] == t->o.receivers) {
         latency_add(&t->whole, late_us);

@@ -26,6 +26,10 @@ struct tally_options {
     uint32_t messages; /* in the whole run */
     uint32_t measured_from;
 };
+/* Of one message: its text, and what it took of the connection. */
+struct tally_size {
+    size_t text, wire;
+};
 struct tally {
     struct tally_options o;
     size_t row_words;   /* of one receiver in `seen` */
@@ -35,11 +39,15 @@ struct tally {
     uint64_t expected;  /* of what was sent */
     uint64_t delivered; /* of it, once */
     uint64_t duplicates, unexpected;
-    uint64_t bytes;       /* of measured messages */
+    uint64_t torn; /* of another length than their first receiver's */
+    uint64_t bytes;       /* of measured messages, uncompressed */
+    uint64_t wire_bytes;  /* of them as they came, with the frames' headers */
     size_t first_len;     /* of the first message that came */
     struct latency each;  /* sent -> received, per receiver */
     struct latency whole; /* sent -> the last receiver has it, per message */
     uint64_t last_us;     /* when the newest came */
+    uint32_t *lens;       /* owned; bytes of each message: the same for all its receivers */
+    uint32_t *late_us;    /* owned; of each message, until its last receiver had it */
 };
 MUST_CHECK bool tally_init(struct tally *t, const struct tally_options *o);
 void tally_release(struct tally *t);
@@ -48,8 +56,8 @@ void tally_mark(struct buf *out, uint32_t number, uint64_t now_us);
 /* A message was published (it will arrive where it should, or be missing). */
 void tally_sent(struct tally *t);
 /* A message came to one of the receiving connections. False: there is no mark in it. */
-MUST_CHECK bool tally_received(struct tally *t, uint32_t receiver, struct str head, size_t len,
-                               uint64_t now_us);
+MUST_CHECK bool tally_received(struct tally *t, uint32_t receiver, struct str head,
+                               struct tally_size size, uint64_t now_us);
 /* One came to a connection that should get none. False: there is no mark in it. */
 MUST_CHECK bool tally_stray(struct tally *t, struct str head);
 bool tally_is_complete(const struct tally *t);

@@ -17,7 +17,8 @@
 /* A fixed mask costs the server what a random one costs. */
 static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
 
-void ws_client_request(struct buf *out, const char *host, const char *path, const char *subprotocol)
+void ws_client_request(struct buf *out, const char *host, const char *path, const char *subprotocol,
+                       bool deflate)
 {
     buf_addf(out,
              "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -25,6 +26,10 @@ void ws_client_request(struct buf *out, const char *host, const char *path, cons
              path, host);
     if (subprotocol) {
         buf_addf(out, "Sec-WebSocket-Protocol: %s\r\n", subprotocol);
+    }
+    if (deflate) {
+        buf_add(out, STR("Sec-WebSocket-Extensions: permessage-deflate; "
+                         "server_no_context_takeover; client_no_context_takeover\r\n"));
     }
     buf_add(out, STR("\r\n"));
 }
@@ -106,6 +111,14 @@ static bool response_accepts(struct str head)
            memmem(head.p, head.n, SAMPLE_ACCEPT "\r\n", sizeof(SAMPLE_ACCEPT "\r\n") - 1);
 }
 
+/* Each message must be compressed for itself: one inflater serves all connections. */
+static bool response_compresses(struct str head)
+{
+    static const char what[] = "permessage-deflate", how[] = "server_no_context_takeover";
+    return memmem(head.p, head.n, what, sizeof(what) - 1) &&
+           memmem(head.p, head.n, how, sizeof(how) - 1);
+}
+
 static void ws_client_upgrade(struct ws_client *c, const uint8_t *p, size_t n)
 {
     buf_add(&c->response, (struct str){(const char *)p, n});
@@ -125,6 +138,11 @@ static void ws_client_upgrade(struct ws_client *c, const uint8_t *p, size_t n)
         ws_client_fail(c, why);
         return;
     }
+    if (c->deflate && !response_compresses((struct str){c->response.p, head})) {
+        ws_client_fail(c, "the server does not compress as it was asked to");
+        return;
+    }
+    c->parser.may_compress = c->deflate;
     struct buf response = c->response; /* what follows the head is parsed from here */
     c->response = (struct buf){0};
     c->state = WS_OPEN;
@@ -165,9 +183,10 @@ static const struct stream_handler stream_handler = {
 };
 
 bool ws_client_open(struct ws_client *c, struct net *n, const struct stream_target *to,
-                    const char *request, const struct ws_handler *handler)
+                    const char *request, bool deflate, const struct ws_handler *handler)
 {
-    *c = (struct ws_client){.state = WS_UPGRADING, .handler = handler, .request = request};
+    *c = (struct ws_client){
+        .state = WS_UPGRADING, .handler = handler, .request = request, .deflate = deflate};
     if (!stream_open(&c->stream, n, to, &stream_handler, c)) {
         c->state = WS_CLOSED;
         return false;

@@ -7,14 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
+
+#define FIRST_BYTE_RSV1 0x40
+#define FIRST_BYTE_RSV23 0x30
 #define HEADER_MAX 10 /* a server does not mask */
 #define CONTROL_MAX 125
 
 /* Bytes collected of one message, or of one control frame. */
 struct ws_collected {
     enum ws_opcode opcode;
-    size_t len; /* of the payload so far, kept or not */
+    size_t len;    /* of the payload so far, kept or not */
+    size_t framed; /* bytes of its frames' headers */
     uint8_t head[WS_HEAD];
+    bool is_compressed;
+    struct buf whole; /* owned; the payload, only of a compressed message */
 };
 struct ws_partial {
     uint8_t header[HEADER_MAX];
@@ -30,6 +37,7 @@ struct ws_partial {
 struct ws_header {
     size_t size; /* 0: more bytes are needed */
     bool final;
+    bool is_compressed;
     uint8_t opcode;
     uint64_t payload;
 };
@@ -49,7 +57,7 @@ static uint64_t big_endian(const uint8_t *p, size_t n)
 }
 
 /* False: no header that a server may send. */
-static bool header_parse(const uint8_t *p, size_t n, struct ws_header *out)
+static bool header_parse(const uint8_t *p, size_t n, bool may_compress, struct ws_header *out)
 {
     *out = (struct ws_header){0};
     if (n < 2) {
@@ -59,7 +67,10 @@ static bool header_parse(const uint8_t *p, size_t n, struct ws_header *out)
     size_t extra = code == 127 ? 8 : code == 126 ? 2 : 0;
     out->final = (p[0] & 0x80) != 0;
     out->opcode = p[0] & 0x0f;
-    if ((p[0] & 0x70) != 0 || (p[1] & 0x80) != 0 || !opcode_is_known(out->opcode) ||
+    out->is_compressed = (p[0] & FIRST_BYTE_RSV1) != 0;
+    bool starts_message = out->opcode == WS_TEXT || out->opcode == WS_BINARY;
+    if ((p[0] & FIRST_BYTE_RSV23) != 0 || (p[1] & 0x80) != 0 ||
+        (out->is_compressed && (!may_compress || !starts_message)) || !opcode_is_known(out->opcode) ||
         (out->opcode >= WS_CLOSE && (!out->final || code > CONTROL_MAX))) {
         return false;
     }
@@ -76,6 +87,9 @@ static void collect(struct ws_collected *c, const uint8_t *p, size_t n)
     if (c->len < WS_HEAD) {
         memcpy(c->head + c->len, p, MIN(n, WS_HEAD - c->len));
     }
+    if (c->is_compressed) {
+        buf_add(&c->whole, (struct str){(const char *)p, n});
+    }
     c->len += n;
 }
 
@@ -84,19 +98,31 @@ static bool collected_hand_out(const struct ws_collected *c, ws_message_fn fn, v
     struct ws_message m = {.opcode = c->opcode,
                            .head = c->head,
                            .head_len = MIN(c->len, (size_t)WS_HEAD),
-                           .len = c->len};
+                           .len = c->len,
+                           .wire_len = c->len + c->framed,
+                           .compressed = c->is_compressed ? (const uint8_t *)c->whole.p : NULL};
     return fn(arg, &m);
 }
 
+static void collected_begin(struct ws_collected *c, const struct ws_header *h)
+{
+    buf_clear(&c->whole);
+    c->opcode = h->opcode;
+    c->len = 0;
+    c->framed = h->size;
+    c->is_compressed = h->is_compressed;
+}
+
 /* Takes bytes of the header; says how many. */
-static size_t partial_take_header(struct ws_partial *t, const uint8_t *p, size_t n, bool *out_bad)
+static size_t partial_take_header(struct ws_partial *t, const uint8_t *p, size_t n,
+                                  bool may_compress, bool *out_bad)
 {
     size_t took = 0;
     struct ws_header h = {0};
     *out_bad = false;
     while (h.size == 0 && took < n) {
         t->header[t->header_len++] = p[took++];
-        if (!header_parse(t->header, t->header_len, &h)) {
+        if (!header_parse(t->header, t->header_len, may_compress, &h)) {
             *out_bad = true;
             return took;
         }
@@ -110,15 +136,14 @@ static size_t partial_take_header(struct ws_partial *t, const uint8_t *p, size_t
     t->left = h.payload;
     t->is_control = h.opcode >= WS_CLOSE;
     if (t->is_control) {
-        t->control.opcode = h.opcode;
-        t->control.len = 0;
+        collected_begin(&t->control, &h);
     } else if (h.opcode == WS_CONTINUATION) {
         *out_bad = !t->in_message;
+        t->message.framed += h.size;
     } else {
         *out_bad = t->in_message;
         t->in_message = true;
-        t->message.opcode = h.opcode;
-        t->message.len = 0;
+        collected_begin(&t->message, &h);
     }
     return took;
 }
@@ -150,18 +175,20 @@ static bool partial_is_idle(const struct ws_partial *t)
 }
 
 /* Hands out the whole frame at p. Returns its bytes; 0: there is none that is so simple. */
-static size_t whole_frame(const uint8_t *p, size_t n, ws_message_fn fn, void *arg,
-                          bool *out_stopped)
+static size_t whole_frame(const uint8_t *p, size_t n, bool may_compress, ws_message_fn fn,
+                          void *arg, bool *out_stopped)
 {
     struct ws_header h;
-    if (!header_parse(p, n, &h) || h.size == 0 || !h.final || h.opcode == WS_CONTINUATION ||
+    if (!header_parse(p, n, may_compress, &h) || h.size == 0 || !h.final || h.opcode == WS_CONTINUATION ||
         h.payload > n - h.size) {
         return 0;
     }
     struct ws_message m = {.opcode = h.opcode,
                            .head = p + h.size,
                            .head_len = MIN((size_t)h.payload, (size_t)WS_HEAD),
-                           .len = (size_t)h.payload};
+                           .len = (size_t)h.payload,
+                           .wire_len = h.size + (size_t)h.payload,
+                           .compressed = h.is_compressed ? p + h.size : NULL};
     *out_stopped = !fn(arg, &m);
     return h.size + (size_t)h.payload;
 }
@@ -172,19 +199,23 @@ enum ws_parse_result ws_parser_feed(struct ws_parser *w, const uint8_t *p, size_
     bool stopped = false;
     bool bad = false;
     while (n > 0 && !stopped && !bad) {
-        size_t took = w->partial ? 0 : whole_frame(p, n, fn, arg, &stopped);
+        bool may_compress = w->may_compress;
+        size_t took = w->partial ? 0 : whole_frame(p, n, may_compress, fn, arg, &stopped);
         if (took == 0) {
             if (!w->partial && !(w->partial = calloc(1, sizeof(*w->partial)))) {
                 return WS_PARSE_NO_MEMORY;
             }
             if (!w->partial->header_whole) {
-                took = partial_take_header(w->partial, p, n, &bad);
+                took = partial_take_header(w->partial, p, n, may_compress, &bad);
             }
             if (w->partial->header_whole && !bad) {
                 took += partial_take_payload(w->partial, p + took, n - took, fn, arg, &stopped);
             }
             if (stopped) {
                 return WS_PARSE_STOPPED; /* w may be released by now */
+            }
+            if (w->partial->message.whole.failed) {
+                return WS_PARSE_NO_MEMORY;
             }
             if (partial_is_idle(w->partial)) {
                 ws_parser_release(w);
@@ -198,6 +229,10 @@ enum ws_parse_result ws_parser_feed(struct ws_parser *w, const uint8_t *p, size_
 
 void ws_parser_release(struct ws_parser *w)
 {
+    if (w->partial) {
+        buf_release(&w->partial->message.whole);
+        buf_release(&w->partial->control.whole);
+    }
     free(w->partial);
     w->partial = NULL;
 }

@@ -10,12 +10,16 @@ from .processes import Failure, free_port, port_open
 class Nchan(Peer):
     """nginx with nchan, everything in the worker's memory."""
     name = "nchan"
+    can = frozenset({"shared", "cold", "tls", "deflate"})
+    paths = {"shared": "bench", "cold": "cold"}
 
     def start(self, measure="server"):
         nginx, module = fetch.nchan()
         self.port = free_port()
         text = (fetch.PEERS / "nginx.conf.in").read_text()
         for key, value in {"MODULE": module, "DIR": self.place.path, "PORT": self.port,
+                           "LISTEN": self.listen_settings(),
+                           "DEFLATE": "on" if self.deflate else "off",
                            **self.redis_settings()}.items():
             text = text.replace(f"@{key}@", str(value))
         config = self.place.path / "nginx.conf"
@@ -32,18 +36,25 @@ class Nchan(Peer):
         with open(f"/proc/{master}/task/{master}/children", encoding="ascii") as f:
             return f.read().split()
 
+    def listen_settings(self):
+        if not self.tls:
+            return f"listen 127.0.0.1:{self.port} backlog=4096;"
+        where = self.place.certificates()
+        return (f"listen 127.0.0.1:{self.port} ssl backlog=4096; "
+                f"ssl_certificate {where}/server.pem; ssl_certificate_key {where}/server.key;")
+
     def redis_settings(self):
         return {"REDIS_UPSTREAM": "", "REDIS_PASS": ""}
 
     def connect_args(self):
-        return ["--connect", f"127.0.0.1:{self.port}", "--path", "/sub/bench"]
+        return ["--connect", f"127.0.0.1:{self.port}", *self.tls_args()]
 
     def subscription(self, what, n):
-        return ["--group", n]
+        return ["--path", "/".join(["/sub", *(self.paths[one] for one in what)]), "--group", n]
 
     def post_args(self, what, parallel=1):
         return ["--post", f"http://127.0.0.1:{self.port}/pub/bench", "--parallel", parallel,
-                "--body", '{"m":"@mark@","p":"@pad@"}']
+                "--body", self.plain_body]
 
     def watched(self):
         """The worker; the master only waits."""
@@ -63,6 +74,8 @@ class NchanRedis(Nchan):
 class NodeWs(Peer):
     """A plain Node server: ws and ioredis."""
     name = "Node ws"
+    can = frozenset({"shared", "cold", "own", "tls", "deflate"})
+    channels = {"shared": "bench", "cold": "cold", "own": "user{}"}
 
     def start(self, measure="server"):
         self.redis_port = self.start_redis()
@@ -75,19 +88,22 @@ class NodeWs(Peer):
         if measured:
             self.port = port
         # Node's own optimising compiler may use the other core; the server itself has one.
-        return self.launch(script, [node, fetch.node() / script, port, self.redis_port],
+        certificates = self.place.certificates() if self.tls else ""
+        return self.launch(script, [node, fetch.node() / script, port, self.redis_port,
+                                    certificates, "deflate" if self.deflate else ""],
                            lambda: port_open(port), measured)
 
     def connect_args(self):
-        return ["--connect", f"127.0.0.1:{self.port}"]
+        return ["--connect", f"127.0.0.1:{self.port}", *self.tls_args()]
 
     def subscription(self, what, n):
-        return ["--group", n, *say(type="subscribe", channel="bench"),
-                "--expect", '"subscribed"']
+        args = ["--group", n]
+        for one in what:
+            args += [*say(type="subscribe", channel=self.channels[one]), "--expect", '"subscribed"']
+        return args
 
     def post_args(self, what, parallel=1):
-        return ["--post", f"redis://127.0.0.1:{self.redis_port}/bench",
-                "--body", '{"m":"@mark@","p":"@pad@"}']
+        return ["--post", f"redis://127.0.0.1:{self.redis_port}/bench", "--body", self.plain_body]
 
     def watched(self):
         return {"server": self.server.pid}
@@ -104,16 +120,17 @@ class SocketIo(NodeWs):
         self.start_node("socket_io_emit.mjs", self.control, False)
 
     def connect_args(self):
-        return ["--connect", f"127.0.0.1:{self.port}", "--answer", "2=3",
+        return ["--connect", f"127.0.0.1:{self.port}", *self.tls_args(), "--answer", "2=3",
                 "--path", "/socket.io/?EIO=4&transport=websocket"]
 
     def subscription(self, what, n):
-        return ["--group", n, "--expect", "0{", "--say", "40", "--expect", "40{",
-                "--say", '420["subscribe","bench"]', "--expect", "430["]
+        args = ["--group", n, "--expect", "0{", "--say", "40", "--expect", "40{"]
+        for one in what:
+            args += ["--say", f'420["subscribe","{self.channels[one]}"]', "--expect", "430["]
+        return args
 
     def post_args(self, what, parallel=1):
-        return ["--post", f"line://127.0.0.1:{self.control}",
-                "--body", '{"m":"@mark@","p":"@pad@"}']
+        return ["--post", f"line://127.0.0.1:{self.control}", "--body", self.plain_body]
 
 
 ALL.update(nchan=Nchan, nchan_redis=NchanRedis, node=NodeWs, socketio=SocketIo)

@@ -4,11 +4,13 @@ message is published.
 
 What a scenario may ask of a peer:
 
-  start(measure)             starts it, `measure` ("server" or "publisher") on the measured core
+  start(measure)             starts it, `measure` ("server" or "publisher") on the measured core;
+                             with TLS and compression as it was made
   connect_args()             bench_loadgen's options for the WebSocket server
   subscription(what, n)      the options of a group of n connections; `what` is a tuple of
                              "shared" (a channel of all), "cold" (another one), "own" (one's user)
   post_args(what, parallel)  the options for publishing to "shared", "own" or "topics" (three)
+  body_file(board)           a file with a body for "shared" with this text in place of a padding
   watched()                  name -> pid of its processes; "server" has the connections
 """
 import json
@@ -18,10 +20,13 @@ from .processes import free_port, http_ok, metrics, port_open
 
 class Peer:
     name = ""
-    can = frozenset({"shared"})  # of what subscription() knows
+    can = frozenset({"shared"})  # of what subscription() knows, "tls" and "deflate"
+    plain_body = '{"m":"@mark@","p":"@pad@"}'
 
-    def __init__(self, place):
+    def __init__(self, place, tls=False, deflate=False):
         self.place = place
+        self.tls = tls
+        self.deflate = deflate
         self.processes = []
 
     def launch(self, name, argv, ready, measured):
@@ -38,6 +43,16 @@ class Peer:
                       "--appendonly", "no", "--dir", self.place.path],
             lambda: port_open(port), False)
         return port
+
+    def tls_args(self):
+        return ["--tls"] * self.tls + ["--deflate"] * self.deflate
+
+    def body_file(self, board):
+        """(the file of a body that carries this JSON text, the file of the text itself)"""
+        body, holds = self.place.path / "body.json", self.place.path / "board.json"
+        body.write_text(self.plain_body.replace('"@pad@"', board))
+        holds.write_text(board)
+        return body, holds
 
     def batching(self):
         """Messages per write since the start; None: the peer does not say."""
@@ -65,7 +80,7 @@ class Epoll(Peer):
         return ["--group", n]
 
     def post_args(self, what, parallel=1):
-        return ["--post", f"line://127.0.0.1:{self.control}", "--body", '{"m":"@mark@","p":"@pad@"}']
+        return ["--post", f"line://127.0.0.1:{self.control}", "--body", self.plain_body]
 
     def watched(self):
         return {"server": self.server.pid}
@@ -78,30 +93,40 @@ def say(**message):
 class Broadcaster(Peer):
     """Redis, a publisher and a gateway."""
     name = "broadcaster"
-    can = frozenset({"shared", "cold", "own"})
+    can = frozenset({"shared", "cold", "own", "tls", "deflate"})
     users = 20000
     channels = {"shared": "/contest/bench", "cold": "/contest/cold", "own": "/user/u{}"}
     # What is named here is where the event goes; the rest of `data` is what clients get.
     bodies = {
         "shared": '{"type":"contest_update","data":{"contest_alias":"bench","mark":"@mark@",'
                   '"pad":"@pad@"}}',
+        "cold": '{"type":"contest_update","data":{"contest_alias":"cold","mark":"@mark@",'
+                '"pad":"@pad@"}}',
         "own": '{"type":"run_update","data":{"username":"u@index@","mark":"@mark@","pad":"@pad@"}}',
         "topics": '{"type":"run_update","data":{"contest_alias":"bench","problem_alias":"sums",'
                   '"username":"u@index@","mark":"@mark@","status":"ready","verdict":"AC",'
                   '"pad":"@pad@"}}',
     }
 
+    plain_body = bodies["shared"]
+
     def start(self, measure="server"):
-        self.write_files(self.start_redis())
+        self.redis_port = self.start_redis()
+        self.write_files(self.redis_port)
         publisher = self.launch(
             "publisher", [self.place.program("broadcaster-publisher"), "--config", self.config],
             lambda: http_ok(f"http://127.0.0.1:{self.publisher_metrics}/ready"),
             measure == "publisher")
         self.pids = {"redis": self.redis.pid, "publisher": publisher.pid}
         if measure == "server":
-            self.pids["server"] = self.launch(
-                "gateway", [self.place.program("broadcaster-gateway"), "--config", self.config],
-                lambda: http_ok(f"http://127.0.0.1:{self.metrics}/ready"), True).pid
+            self.pids["server"] = self.start_gateway(self.events_port, self.metrics)
+
+    def start_gateway(self, port, metrics_port):
+        return self.launch(
+            "gateway", [self.place.program("broadcaster-gateway"), "--config", self.config,
+                        "--set", f"Broadcaster.EventsPort={port}",
+                        "--set", f"Metrics.Port={metrics_port}"],
+            lambda: http_ok(f"http://127.0.0.1:{metrics_port}/ready"), True).pid
 
     def write_files(self, redis_port):
         path = self.place.path
@@ -118,6 +143,7 @@ class Broadcaster(Peer):
                 "TLS": {"CertFile": str(self.certificates / "server.pem"),
                         "KeyFile": str(self.certificates / "server.key"),
                         "ClientCAFile": str(self.certificates / "ca.pem")},
+                "Proxied": not self.tls,
                 # Nobody listens there: scoreboard refreshes fail at once.
                 "FrontendURL": f"http://127.0.0.1:{free_port()}"},
             "Redis": {"URL": f"redis://127.0.0.1:{redis_port}"},
@@ -126,8 +152,11 @@ class Broadcaster(Peer):
             "Auth": {"File": str(path / "users.json")}}, indent=2))
 
     def connect_args(self):
-        return ["--connect", f"127.0.0.1:{self.events_port}", "--path", "/events/",
-                "--subprotocol", "com.omegaup.events"]
+        return self.connect_to(self.events_port)
+
+    def connect_to(self, port):
+        return ["--connect", f"127.0.0.1:{port}", "--path", "/events/",
+                "--subprotocol", "com.omegaup.events", *self.tls_args()]
 
     def subscription(self, what, n):
         args = ["--group", n, *say(type="auth", token="T{}")]
@@ -150,6 +179,21 @@ class Broadcaster(Peer):
     def batching(self):
         now = metrics(self.metrics)
         return now["messages_sent_total"] / max(now["broadcaster_writes_total"], 1)
+
+
+class Gateways(Broadcaster):
+    """Several gateways of one Redis and one publisher."""
+    count = 1
+
+    def start(self, measure="server"):
+        super().start("publishing")
+        self.gateways = [(free_port(), free_port()) for _ in range(self.count)]
+        for n, (port, metrics_port) in enumerate(self.gateways):
+            self.pids[f"gateway{n}"] = self.start_gateway(port, metrics_port)
+
+    def events_received(self):
+        """By each gateway, from Redis."""
+        return [metrics(port)["broadcaster_events_received_total"] for _, port in self.gateways]
 
 
 ALL = {"epoll": Epoll, "broadcaster": Broadcaster}

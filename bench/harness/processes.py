@@ -60,10 +60,20 @@ def http_ok(url):
 
 
 def metrics(port):
-    """The values without labels of a Prometheus page."""
+    """The values of a Prometheus page by name and, as they stand there, labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
-        rows = (line.split() for line in page.read().decode().splitlines())
+        rows = (line.rsplit(" ", 1) for line in page.read().decode().splitlines()
+                if not line.startswith("#"))
         return {row[0]: float(row[1]) for row in rows if len(row) == 2}
+
+
+def redis_info(port):
+    """What Redis says of itself: name -> text."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as s, s.makefile("rb") as f:
+        s.sendall(b"INFO\r\n")
+        text = f.read(int(f.readline()[1:]))
+    rows = (line.partition(":") for line in text.decode().splitlines())
+    return {name: value for name, _, value in rows}
 
 
 def port_open(port):
@@ -82,6 +92,7 @@ class Workplace:
         self.path = Path(keep) if keep else Path(tempfile.mkdtemp(prefix="broadcaster-bench-"))
         self.path.mkdir(parents=True, exist_ok=True)
         self.running = []
+        self.loads = []
         self.count = 0
 
     def program(self, name):
@@ -125,6 +136,13 @@ class Workplace:
             return condition()
         wait_until(is_there, process.name, limit)
 
+    def stop_loads(self):
+        """Those that a failure left behind."""
+        for load in self.loads:
+            load.stop()
+            load.process.wait(10)
+        self.loads = []
+
     def stop(self, processes):
         for process in reversed(processes):
             if process.poll() is None:
@@ -138,6 +156,7 @@ class Workplace:
                 self.running.remove(process)
 
     def close(self):
+        self.stop_loads()
         self.stop(list(self.running))
         if not self.keep:
             shutil.rmtree(self.path, ignore_errors=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rounds of figures -> medians, tables, JSON."""
+"""Rounds of figures -> medians, tables."""
 import os
 import platform
 import statistics
@@ -17,6 +17,7 @@ def machine():
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True,
                             text=True, check=False, cwd=os.path.dirname(__file__)).stdout.strip()
     return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(),
+            "load": round(os.getloadavg()[0], 1),
             "commit": commit, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
@@ -26,21 +27,28 @@ def medians(scenario, rounds):
     for peer in rounds[-1]:  # who dropped out is missing there
         result[peer] = {}
         for name, figure in scenario.figures.items():
-            if not figure.ratio_to:
-                values = [r[peer][name] for r in rounds]
-            elif figure.ratio_to in rounds[-1]:
-                # Of the same round: what disturbed one has disturbed the other.
-                values = [r[peer][figure.of] / r[figure.ratio_to][figure.of] for r in rounds]
-            else:
-                continue
-            if None in values:
-                continue
-            result[peer][name] = {"median": statistics.median(values), "rounds": values}
+            values = [figure.value(r, peer) for r in rounds]
+            if None not in values:
+                result[peer][name] = {"median": rounded(statistics.median(values)),
+                                      "rounds": [rounded(v) for v in values]}
     return result
+
+
+def rounded(value):
+    """Four digits say all there is to say."""
+    return float(f"{value:.4g}") if abs(value) < 10000 else round(value)
 
 
 def is_reached(figure, value):
     return value >= figure.target if figure.more_is_better else value <= figure.target
+
+
+def target_text(figure):
+    return f"{'≥' if figure.more_is_better else '≤'} {figure.target:,g}"
+
+
+def shown(figure, value):
+    return f"{value:,.{figure.digits}f}"
 
 
 def table(scenario, result, names):
@@ -51,15 +59,12 @@ def table(scenario, result, names):
     for name, figure in scenario.figures.items():
         if not any(name in result[peer] for peer in peers):
             continue
-        cells = []
-        for peer in peers:
-            found = result[peer].get(name)
-            cells.append(f"{found['median']:,.{figure.digits}f}" if found else "")
+        cells = [shown(figure, result[peer][name]["median"]) if name in result[peer] else ""
+                 for peer in peers]
         target = ""
         ours = result.get("broadcaster", {}).get(name)
         if figure.target is not None and ours:
-            word = "≥" if figure.more_is_better else "≤"
             state = "reached" if is_reached(figure, ours["median"]) else "missed"
-            target = f"{word} {figure.target:,g}: {state}"
+            target = f"{target_text(figure)}: {state}"
         lines.append(f"| {figure.unit} | {' | '.join(cells)} | {target} |")
     return lines

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
-// A plain Node server as one writes it: ws + ioredis. node_ws.mjs WS_PORT REDIS_PORT
+// A plain Node server as one writes it: ws + ioredis.
+// node_ws.mjs WS_PORT REDIS_PORT [CERTIFICATES ["deflate"]]
+import { readFileSync } from "node:fs";
+import { createServer as createPlain } from "node:http";
+import { createServer as createTls } from "node:https";
 import Redis from "ioredis";
 import { WebSocketServer } from "ws";
 
-const [port, redisPort] = process.argv.slice(2).map(Number);
+const [port, redisPort] = process.argv.slice(2, 4).map(Number);
+const [certificates, deflate] = process.argv.slice(4);
 const channels = new Map(); // channel -> Set of sockets
 const redis = new Redis(redisPort, "127.0.0.1");
 
@@ -23,7 +28,13 @@ async function subscribe(socket, channel) {
     socket.send(JSON.stringify({ type: "subscribed", channel }));
 }
 
-const server = new WebSocketServer({ port, host: "127.0.0.1", backlog: 4096 });
+const http = certificates
+    ? createTls({
+          cert: readFileSync(`${certificates}/server.pem`),
+          key: readFileSync(`${certificates}/server.key`),
+      })
+    : createPlain();
+const server = new WebSocketServer({ server: http, perMessageDeflate: Boolean(deflate) });
 server.on("connection", (socket) => {
     socket.on("message", (data) => {
         const command = JSON.parse(data);
@@ -33,3 +44,4 @@ server.on("connection", (socket) => {
     });
     socket.on("error", () => socket.terminate());
 });
+http.listen({ port, host: "127.0.0.1", backlog: 4096 });

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { Emitter } from "@socket.io/redis-emitter";
 import Redis from "ioredis";
 
-const [port, redisPort] = process.argv.slice(2).map(Number);
+const [port, redisPort] = process.argv.slice(2, 4).map(Number);
 const emitter = new Emitter(new Redis(redisPort, "127.0.0.1"));
 
 createServer((connection) => {

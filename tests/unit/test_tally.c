@@ -27,7 +27,7 @@ static void comes(struct tally *t, uint32_t receiver, uint32_t number, uint64_t 
     buf_add(&b, STR("{\"data\":\"~x "));
     tally_mark(&b, number, SENT_AT);
     buf_add(&b, STR("\"}"));
-    assert_true(tally_received(t, receiver, buf_str(&b), b.n, now));
+    assert_true(tally_received(t, receiver, buf_str(&b), (struct tally_size){b.n, b.n + 4}, now));
     buf_release(&b);
 }
 
@@ -138,7 +138,7 @@ static void a_text_without_a_whole_mark_is_no_message(void **state)
         char *copy = malloc(n + 1);
         assert_non_null(copy);
         memcpy(copy, texts[i], n);
-        assert_false(tally_received(&t, 0, (struct str){copy, n}, n, SENT_AT));
+        assert_false(tally_received(&t, 0, (struct str){copy, n}, (struct tally_size){n, n}, SENT_AT));
         free(copy);
     }
     assert_int_equal(t.delivered + t.unexpected, 0);

@@ -4,7 +4,7 @@ import shutil
 
 from . import fetch
 from .peers import ALL, Peer, say
-from .processes import Failure, free_port, port_open
+from .processes import Failure, free_port, http_status, port_open
 
 
 class Nchan(Peer):
@@ -29,7 +29,11 @@ class Nchan(Peer):
         private = "mount -t tmpfs none /var/lib && mkdir -p /var/lib/nginx && exec \"$@\""
         self.launch("nginx", ["unshare", "--map-root-user", "--mount", "sh", "-c", private, "sh",
                               nginx, "-p", self.place.path, "-e", "stderr", "-c", config],
-                    lambda: port_open(self.port) and self.workers(), measure == "server")
+                    lambda: port_open(self.port) and self.workers() and self.is_ready(),
+                    measure == "server")
+
+    def is_ready(self):
+        return True
 
     def workers(self):
         master = self.processes[-1].pid
@@ -64,6 +68,10 @@ class Nchan(Peer):
 class NchanRedis(Nchan):
     """The same, its messages through Redis."""
     name = "nchan + Redis"
+
+    def is_ready(self):
+        """Until it has its link to Redis it refuses everything."""
+        return http_status(f"http://127.0.0.1:{self.port}/pub/ready") not in (0, 502, 503)
 
     def redis_settings(self):
         return {"REDIS_UPSTREAM": "upstream events { nchan_redis_server "

@@ -51,12 +51,19 @@ def pin(core):
         pass
 
 
-def http_ok(url):
+def http_status(url):
+    """0: nobody answers."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
-            return answer.status == 200
+            return answer.status
+    except urllib.error.HTTPError as e:
+        return e.code
     except (urllib.error.URLError, OSError):
-        return False
+        return 0
+
+
+def http_ok(url):
+    return http_status(url) == 200
 
 
 def metrics(port):

@@ -12,6 +12,27 @@ LAST = "Aguilar Benitez Castro Dominguez Estrada Flores Garcia Hernandez Ibarra 
 COUNTRIES = "MX BO PE CO AR CL SV GT ES US".split()
 
 
+def contestant(r, problems):
+    """One row: the able solve more, of the later problems fewer are solved or tried at all."""
+    able = r.random()
+    done = []
+    for n, problem in enumerate(problems):
+        hard = n / len(problems)
+        runs = r.choice((1, 1, 2, 3, 5)) if r.random() < 0.4 + able - hard * 0.8 else 0
+        points = 0
+        if runs:
+            points = 100 if r.random() < able else r.choice((0, 20, 40, 62.5, 75))
+        done.append({"alias": problem["alias"], "points": points, "percent": points,
+                     "penalty": r.randrange(1, 300) if points else 0, "runs": runs})
+    first, last = r.choice(FIRST), r.choice(LAST)
+    return {"username": f"{first.lower()}_{last.lower()}{r.randrange(10000)}",
+            "name": f"{first} {last}", "country": r.choice(COUNTRIES),
+            "classname": r.choice(("user-rank-unranked", "user-rank-beginner", "user-rank-master")),
+            "is_invited": r.random() < 0.9, "problems": done,
+            "total": {"points": sum(d["points"] for d in done),
+                      "penalty": sum(d["penalty"] for d in done)}}
+
+
 def scoreboard(size, seed=1):
     """JSON like that of a contest's scoreboard, compact, of at least so many bytes."""
     r = random.Random(seed)
@@ -20,22 +41,11 @@ def scoreboard(size, seed=1):
                            "cubeta", "mochila", "laberinto"))]
     ranking, length = [], 0
     while length < size:
-        first, last = r.choice(FIRST), r.choice(LAST)
-        place = len(ranking) + 1
-        done = []
-        for problem in problems:
-            runs = r.choice((0, 0, 1, 1, 2, 3, 5))
-            points = r.choice((0, 100, 100, r.randrange(1, 100) + 0.5)) if runs else 0
-            done.append({"alias": problem["alias"], "points": points, "percent": points,
-                         "penalty": r.randrange(1, 300) * runs, "runs": runs})
-        ranking.append({
-            "username": f"{first.lower()}_{last.lower()}{r.randrange(10000)}",
-            "name": f"{first} {last}", "country": r.choice(COUNTRIES), "classname":
-            r.choice(("user-rank-unranked", "user-rank-beginner", "user-rank-master")),
-            "is_invited": r.random() < 0.9, "place": place, "problems": done,
-            "total": {"points": sum(d["points"] for d in done),
-                      "penalty": sum(d["penalty"] for d in done)}})
-        length += len(json.dumps(ranking[-1], separators=(",", ":"))) + 1
+        ranking.append(contestant(r, problems))
+        length += len(json.dumps(ranking[-1], separators=(",", ":"))) + 10
+    ranking.sort(key=lambda one: (-one["total"]["points"], one["total"]["penalty"]))
+    for place, one in enumerate(ranking, 1):
+        one["place"] = place
     return json.dumps({"title": "Olimpiada", "start_time": 1790000000, "finish_time": 1790018000,
                        "problems": problems, "ranking": ranking}, separators=(",", ":"))
 
@@ -53,10 +63,16 @@ def boards(place, make, p):
         reports[deflate] = measured_run(place, make(deflate=deflate), lambda peer: [
             *peer.subscription(("shared",), p["receivers"]), "--receives", "all",
             *publishing(p, peer, *peer.body_file(text))])
-    return compared(reports, p)
+    return compared(reports)
 
 
-def compared(reports, p):
+def peak(report):
+    """MiB of the server at most, beyond what it had when all were connected."""
+    server = report["processes"]["server"]
+    return (server["peak"] - server["rss"]["rested"]) / 2 ** 20
+
+
+def compared(reports):
     plain, deflated = reports[False], reports[True]
     check_compressed(deflated)
     wire = {k: r["delivery"]["measured_wire_bytes"] / r["delivery"]["measured"]
@@ -67,10 +83,7 @@ def compared(reports, p):
         "wire_plain": wire[False] / 1000, "wire_deflated": wire[True] / 1000,
         "cpu_plain": per_delivery(plain), "cpu_deflated": per_delivery(deflated),
         "p99": deflated["latency_us"]["p99"] / 1000, "p99_plain": plain["latency_us"]["p99"] / 1000,
-        "peak": (deflated["processes"]["server"]["peak"]
-                 - deflated["processes"]["server"]["rss"]["rested"]) / 2 ** 20,
-        "peak_plain": (plain["processes"]["server"]["peak"]
-                       - plain["processes"]["server"]["rss"]["rested"]) / 2 ** 20,
+        "peak": peak(deflated), "peak_plain": peak(plain),
     }
 
 
@@ -101,8 +114,12 @@ def big(place, make, p):
         finally:
             place.stop_loads()
             peer.stop()
-    return {**compared(reports, p),
-            "text": len(text) / 2 ** 20,
+    one = measured_run(place, make(deflate=True), lambda peer: [
+        *peer.subscription(("shared",), 1), "--receives", "all",
+        *publishing({**p, "rate": 1}, peer, *peer.body_file(text))])
+    figures = {**compared(reports), "text": len(text) / 2 ** 20, "peak_one": peak(one)}
+    return {**figures,
+            "copies": (figures["peak"] - figures["peak_one"]) / figures["text"],
             "small_p50": small[True]["latency_us"]["p50"] / 1000,
             "small_p99": small[True]["latency_us"]["p99"] / 1000,
             "small_max": small[True]["latency_us"]["max"] / 1000,

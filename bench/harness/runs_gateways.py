@@ -7,9 +7,25 @@ from . import loadgen, peers
 from .processes import Failure, redis_info
 
 
-def sent_bytes(peer):
-    """What Redis has sent so far; asking costs some bytes, the same each time."""
-    return int(redis_info(peer.redis_port)["total_net_output_bytes"])
+class Traffic:
+    """What Redis sends on account of events: without its answers to us, and to others' pings."""
+
+    def __init__(self, peer, seconds):
+        self.port = peer.redis_port
+        first, begin = self.total(), self.total()
+        self.question = begin - first
+        time.sleep(seconds)
+        self.idle = max(0, self.total() - begin - self.question) / seconds
+
+    def total(self):
+        return int(redis_info(self.port)["total_net_output_bytes"])
+
+    def begin(self):
+        self.at, self.base = time.monotonic(), self.total()
+
+    def per_event(self, events):
+        spent = self.total() - self.base - self.question
+        return (spent - self.idle * (time.monotonic() - self.at)) / events
 
 
 def listen(place, peer, p, n):
@@ -22,23 +38,15 @@ def listen(place, peer, p, n):
         {"server": peer.pids[f"gateway{n}"]}, deadline=300)
 
 
-def publish(place, peer, p, what):
-    """The report, and the bytes that Redis sent per event."""
-    before = sent_bytes(peer)
-    arguments = [*peer.post_args(what), "--bytes", p["bytes"], "--rate", p["rate"],
-                 "--warmup", p["warmup"], "--messages", p["messages"]]
-    report = loadgen.run(place, arguments, {})
-    return report, (sent_bytes(peer) - before) / (p["warmup"] + p["messages"])
+def publish(place, peer, p, what, traffic, rate):
+    """The bytes that Redis sent per event."""
+    traffic.begin()
+    loadgen.run(place, [*peer.post_args(what), "--bytes", p["bytes"], "--rate", rate,
+                        "--warmup", p["warmup"], "--messages", p["messages"]], {})
+    return traffic.per_event(p["warmup"] + p["messages"])
 
 
-def idle_bytes(peer, p):
-    """What Redis sends when nothing is published, for the time of as many events, per event."""
-    before = sent_bytes(peer)
-    time.sleep((p["warmup"] + p["messages"]) / p["rate"])
-    return (sent_bytes(peer) - before) / (p["warmup"] + p["messages"])
-
-
-def one_interested(place, peer, p):
+def one_interested(place, peer, p, traffic):
     """Events of a topic that only the first gateway's clients want: (Redis' bytes per event,
     how many of these events reached other gateways)."""
     port, _ = peer.gateways[0]
@@ -47,7 +55,7 @@ def one_interested(place, peer, p):
         "--warmup", p["warmup"], "--messages", p["messages"]], {})
     load.wait_ready()
     before = peer.events_received()
-    _, sent = publish(place, peer, p, "cold")
+    sent = publish(place, peer, p, "cold", traffic, 10)
     load.finish()
     grown = [b - a for a, b in zip(before, peer.events_received())]
     if grown[0] < p["messages"]:
@@ -67,12 +75,13 @@ def gateways(place, _make, p):
             for load in loads:
                 load.wait_ready()
             result[f"connecting{count}"] = time.monotonic() - started
-            idle = idle_bytes(peer, p)
-            result[f"redis{count}"] = publish(place, peer, p, "shared")[1] - idle
+            traffic = Traffic(peer, p["quiet"])
+            # Not before all have the one before: 8 gateways share a core.
+            rate = p["rate"] / count
+            result[f"redis{count}"] = publish(place, peer, p, "shared", traffic, rate)
             reports = [load.finish() for load in loads]
             result.update(summary(reports, count))
-            sent, strangers = one_interested(place, peer, p)
-            result[f"redis{count}_one"] = sent - idle
+            result[f"redis{count}_one"], strangers = one_interested(place, peer, p, traffic)
             result["strangers"] += strangers
         finally:
             place.stop_loads()

@@ -172,6 +172,40 @@ static void quantile_of_nothing_is_zero(void **state)
     assert_int_equal(latency_quantile(&l, 0.5), 0);
 }
 
+static void a_message_of_another_length_than_the_first_receivers_is_torn(void **state)
+{
+    (void)state;
+    struct tally t;
+    struct buf b = {0};
+    start(&t, RECEIVES_ALL, 3);
+    publish(&t, 1);
+    tally_mark(&b, 0, SENT_AT);
+    for (uint32_t r = 0; r < 3; r++) {
+        struct tally_size size = {r < 2 ? 100 : 99, 104};
+        assert_true(tally_received(&t, r, buf_str(&b), size, SENT_AT));
+    }
+    assert_true(tally_is_complete(&t));
+    assert_int_equal(t.torn, 1);
+    buf_release(&b);
+    tally_release(&t);
+}
+
+static void the_last_receiver_says_how_late_a_message_was(void **state)
+{
+    (void)state;
+    struct tally t;
+    start(&t, RECEIVES_ALL, 2);
+    publish(&t, 3);
+    for (uint32_t n = 0; n < 3; n++) {
+        comes(&t, 0, n, SENT_AT + 10 * n);
+        comes(&t, 1, n, SENT_AT + 7);
+    }
+    assert_int_equal(t.late_us[1], 10);
+    assert_int_equal(t.late_us[2], 20);
+    assert_int_equal(t.wire_bytes - t.bytes, 4 * 4); /* comes() says 4 more; two of three measured */
+    tally_release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +215,8 @@ int main(void)
         cmocka_unit_test(another_order_at_one_receiver_is_noticed),
         cmocka_unit_test(a_number_that_was_never_planned_is_unexpected),
         cmocka_unit_test(a_text_without_a_whole_mark_is_no_message),
+        cmocka_unit_test(a_message_of_another_length_than_the_first_receivers_is_torn),
+        cmocka_unit_test(the_last_receiver_says_how_late_a_message_was),
         cmocka_unit_test(quantiles_are_exact_to_two_percent),
         cmocka_unit_test(quantile_of_nothing_is_zero),
     };

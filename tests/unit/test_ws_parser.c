@@ -144,6 +144,58 @@ static void nothing_is_handed_out_after_a_callback_said_stop(void **state)
     }
 }
 
+/* What of the messages was compressed, and all that was seen on the wire. */
+struct packed {
+    char payloads[LIST_MAX];
+    size_t wire;
+};
+
+static bool on_packed(void *arg, const struct ws_message *m)
+{
+    struct packed *h = arg;
+    size_t at = strlen(h->payloads);
+    (void)snprintf(h->payloads + at, sizeof(h->payloads) - at, "%.*s|",
+                   m->compressed ? (int)m->len : 0, (const char *)m->compressed);
+    h->wire += m->wire_len;
+    return true;
+}
+
+static void a_compressed_message_is_kept_whole_where_that_was_agreed_on(void **state)
+{
+    (void)state;
+    /* Compressed, plain, compressed in fragments with a ping between them, empty. */
+    static const char bytes[] = "\xc1\x05"
+                                "hello\x81\x02hi\x41\x02wo\x89\x01p\x80\x03rld\xc1\x00";
+    size_t n = sizeof(bytes) - 1;
+    for (size_t step = 1; step <= n; step++) {
+        struct ws_parser w = {.may_compress = true};
+        struct packed h = {0};
+        for (size_t at = 0; at < n; at += step) {
+            assert_int_equal(ws_parser_feed(&w, (const uint8_t *)bytes + at, MIN(step, n - at),
+                                            on_packed, &h),
+                             WS_PARSE_OK);
+        }
+        assert_null(w.partial);
+        assert_string_equal(h.payloads, "hello|||world||");
+        assert_int_equal(h.wire, n);
+        ws_parser_release(&w);
+    }
+}
+
+static void a_compressed_continuation_or_ping_is_bad(void **state)
+{
+    (void)state;
+    static const char *const frames[] = {"\xc9\x01p", "\x01\x01z\xc0\x01z", "\xe1\x01z"};
+    for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
+        struct ws_parser w = {.may_compress = true};
+        struct packed h = {0};
+        assert_int_equal(ws_parser_feed(&w, (const uint8_t *)frames[i], strlen(frames[i]),
+                                        on_packed, &h),
+                         WS_PARSE_BAD);
+        ws_parser_release(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +203,8 @@ int main(void)
         cmocka_unit_test(what_no_server_may_send_is_bad),
         cmocka_unit_test(of_a_long_message_the_head_is_kept_and_the_length_is_known),
         cmocka_unit_test(nothing_is_handed_out_after_a_callback_said_stop),
+        cmocka_unit_test(a_compressed_message_is_kept_whole_where_that_was_agreed_on),
+        cmocka_unit_test(a_compressed_continuation_or_ping_is_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

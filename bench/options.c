@@ -286,8 +286,9 @@ static bool options_fit(const struct options *o)
             return false;
         }
     }
-    if (receiving > 1 || (o->is_listener && (receiving == 0 || o->has_poster)) || (!o->has_receivers && o->receivers.n_groups > 0) ||
-        (!o->has_receivers && !o->has_poster) || !o->cert != !o->key) {
+    if (receiving > 1 || (o->is_listener && (receiving == 0 || o->has_poster)) ||
+        (!o->has_receivers && o->receivers.n_groups > 0) || (!o->has_receivers && !o->has_poster) ||
+        !o->cert != !o->key) {
         (void)fprintf(stderr, "bench_loadgen: needs --connect for --group, --connect or --post, "
                               "one group at most that receives, --cert with --key, "
                               "and --listen receivers and no --post\n");

@@ -9,8 +9,8 @@
 #include "common/compiler.h"
 
 struct probe {
-    uint64_t cpu_us;    /* user and kernel, all threads, also those that have ended */
-    uint64_t rss_bytes; /* resident now */
+    uint64_t cpu_us;     /* user and kernel, all threads, also those that have ended */
+    uint64_t rss_bytes;  /* resident now */
     uint64_t peak_bytes; /* resident at most, since the last probe_forget_peak() */
 };
 /* False: there is no such process (any more). */

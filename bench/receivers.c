@@ -136,8 +136,8 @@ static void on_receiver_message(struct ws_client *ws, const struct ws_message *m
     }
     bool is_marked = c->group->receives == RECEIVES_NONE
                          ? tally_stray(t, head)
-                         : tally_received(t, c->index, head,
-                                          (struct tally_size){len, m->wire_len}, clock_mono_us());
+                         : tally_received(t, c->index, head, (struct tally_size){len, m->wire_len},
+                                          clock_mono_us());
     if (!is_marked) {
         c->all->counts.other_messages++;
     }

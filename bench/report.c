@@ -139,8 +139,9 @@ static void add_process(const struct run *r, int i, struct buf *b)
         }
     }
     buf_addc(b, '}');
-    add_u64(b, "peak", i < 0 ? r->own[MOMENT_PUBLISHED].peak_bytes
-                             : r->probes[MOMENT_PUBLISHED][i].peak_bytes);
+    add_u64(b, "peak",
+            i < 0 ? r->own[MOMENT_PUBLISHED].peak_bytes
+                  : r->probes[MOMENT_PUBLISHED][i].peak_bytes);
     buf_addc(b, '}');
 }
 

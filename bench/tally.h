@@ -39,7 +39,7 @@ struct tally {
     uint64_t expected;  /* of what was sent */
     uint64_t delivered; /* of it, once */
     uint64_t duplicates, unexpected;
-    uint64_t torn; /* of another length than their first receiver's */
+    uint64_t torn;        /* of another length than their first receiver's */
     uint64_t bytes;       /* of measured messages, uncompressed */
     uint64_t wire_bytes;  /* of them as they came, with the frames' headers */
     size_t first_len;     /* of the first message that came */

@@ -31,10 +31,9 @@ struct ws_client {
 };
 
 /* The upgrade request for a path and, unless NULL, a subprotocol. */
-void ws_client_request(struct buf *out, const char *host, const char *path,
-                       const char *subprotocol, bool deflate);
+void ws_client_request(struct buf *out, const char *host, const char *path, const char *subprotocol,
+                       bool deflate);
 MUST_CHECK bool ws_client_open(struct ws_client *c, struct net *n, const struct stream_target *to,
-                               const char *request, bool deflate,
-                               const struct ws_handler *handler);
+                               const char *request, bool deflate, const struct ws_handler *handler);
 MUST_CHECK bool ws_client_send(struct ws_client *c, struct str text);
 void ws_client_close(struct ws_client *c);

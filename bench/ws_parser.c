@@ -70,7 +70,8 @@ static bool header_parse(const uint8_t *p, size_t n, bool may_compress, struct w
     out->is_compressed = (p[0] & FIRST_BYTE_RSV1) != 0;
     bool starts_message = out->opcode == WS_TEXT || out->opcode == WS_BINARY;
     if ((p[0] & FIRST_BYTE_RSV23) != 0 || (p[1] & 0x80) != 0 ||
-        (out->is_compressed && (!may_compress || !starts_message)) || !opcode_is_known(out->opcode) ||
+        (out->is_compressed && (!may_compress || !starts_message)) ||
+        !opcode_is_known(out->opcode) ||
         (out->opcode >= WS_CLOSE && (!out->final || code > CONTROL_MAX))) {
         return false;
     }
@@ -179,8 +180,8 @@ static size_t whole_frame(const uint8_t *p, size_t n, bool may_compress, ws_mess
                           void *arg, bool *out_stopped)
 {
     struct ws_header h;
-    if (!header_parse(p, n, may_compress, &h) || h.size == 0 || !h.final || h.opcode == WS_CONTINUATION ||
-        h.payload > n - h.size) {
+    if (!header_parse(p, n, may_compress, &h) || h.size == 0 || !h.final ||
+        h.opcode == WS_CONTINUATION || h.payload > n - h.size) {
         return 0;
     }
     struct ws_message m = {.opcode = h.opcode,

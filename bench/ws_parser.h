@@ -26,9 +26,9 @@ enum ws_opcode {
 struct ws_message {
     enum ws_opcode opcode; /* never WS_CONTINUATION */
     const uint8_t *head;
-    size_t head_len; /* at most WS_HEAD */
-    size_t len;      /* payload bytes, fragments joined */
-    size_t wire_len; /* the same and the headers of its frames */
+    size_t head_len;           /* at most WS_HEAD */
+    size_t len;                /* payload bytes, fragments joined */
+    size_t wire_len;           /* the same and the headers of its frames */
     const uint8_t *compressed; /* len bytes, valid during the call; NULL: it came as it is */
 };
 /* False: stop parsing (the connection was closed meanwhile). */

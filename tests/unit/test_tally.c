@@ -138,7 +138,8 @@ static void a_text_without_a_whole_mark_is_no_message(void **state)
         char *copy = malloc(n + 1);
         assert_non_null(copy);
         memcpy(copy, texts[i], n);
-        assert_false(tally_received(&t, 0, (struct str){copy, n}, (struct tally_size){n, n}, SENT_AT));
+        assert_false(
+            tally_received(&t, 0, (struct str){copy, n}, (struct tally_size){n, n}, SENT_AT));
         free(copy);
     }
     assert_int_equal(t.delivered + t.unexpected, 0);
@@ -202,7 +203,8 @@ static void the_last_receiver_says_how_late_a_message_was(void **state)
     }
     assert_int_equal(t.late_us[1], 10);
     assert_int_equal(t.late_us[2], 20);
-    assert_int_equal(t.wire_bytes - t.bytes, 4 * 4); /* comes() says 4 more; two of three measured */
+    assert_int_equal(t.wire_bytes - t.bytes,
+                     4 * 4); /* comes() says 4 more; two of three measured */
     tally_release(&t);
 }
 

@@ -25,7 +25,8 @@ static struct str packed(const char *head, size_t n, bool ended)
         text[i] = (char)('a' + i * i % 7);
     }
     memcpy(text, head, strlen(head));
-    return (struct str){squeezed, squeeze((struct str){text, n}, ended, squeezed, sizeof(squeezed))};
+    return (struct str){squeezed,
+                        squeeze((struct str){text, n}, ended, squeezed, sizeof(squeezed))};
 }
 
 static void every_message_becomes_its_text(void **state)

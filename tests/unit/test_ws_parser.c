@@ -171,9 +171,9 @@ static void a_compressed_message_is_kept_whole_where_that_was_agreed_on(void **s
         struct ws_parser w = {.may_compress = true};
         struct packed h = {0};
         for (size_t at = 0; at < n; at += step) {
-            assert_int_equal(ws_parser_feed(&w, (const uint8_t *)bytes + at, MIN(step, n - at),
-                                            on_packed, &h),
-                             WS_PARSE_OK);
+            assert_int_equal(
+                ws_parser_feed(&w, (const uint8_t *)bytes + at, MIN(step, n - at), on_packed, &h),
+                WS_PARSE_OK);
         }
         assert_null(w.partial);
         assert_string_equal(h.payloads, "hello|||world||");
@@ -189,9 +189,9 @@ static void a_compressed_continuation_or_ping_is_bad(void **state)
     for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
         struct ws_parser w = {.may_compress = true};
         struct packed h = {0};
-        assert_int_equal(ws_parser_feed(&w, (const uint8_t *)frames[i], strlen(frames[i]),
-                                        on_packed, &h),
-                         WS_PARSE_BAD);
+        assert_int_equal(
+            ws_parser_feed(&w, (const uint8_t *)frames[i], strlen(frames[i]), on_packed, &h),
+            WS_PARSE_BAD);
         ws_parser_release(&w);
     }
 }

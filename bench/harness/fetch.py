@@ -18,10 +18,15 @@ def cache(name):
     return Path(base) / "broadcaster" / name
 
 
+refused = {}  # directory -> why it cannot be made: asked for again by each scenario and round
+
+
 def make(directory, commands):
     """Runs the commands in a new directory, which appears under its name only when all went well."""
     if directory.exists():
         return directory
+    if directory in refused:
+        raise Failure(refused[directory])
     unfinished = directory.with_name(directory.name + ".new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -29,7 +34,8 @@ def make(directory, commands):
         done = subprocess.run(argv, cwd=unfinished, stdin=subprocess.DEVNULL, check=False,
                               capture_output=True, text=True)
         if done.returncode != 0:
-            raise Failure(f"{' '.join(map(str, argv))}: {done.stderr[-1000:]}")
+            refused[directory] = f"{' '.join(map(str, argv))}: {done.stderr[-1000:]}"
+            raise Failure(refused[directory])
     unfinished.rename(directory)
     return directory
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a scenario is, and what its figures are called, compared with and held against."""
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Callable
 
 
@@ -36,8 +36,7 @@ class Scenario:
     parameters: dict               # of a real run
     small: dict                    # what differs in the run that only proves that it works;
                                    # None: it is slow, or proves nothing that others do not
-    rounds: int = 5                # at most
-    peer_parameters: dict = field(default_factory=dict)  # what differs for one of the peers
+    rounds: int = 5                # of five: slow ones, and those that hardly vary, have fewer
 
     def __post_init__(self):
         for name, figure in self.figures.items():

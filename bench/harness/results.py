@@ -7,6 +7,12 @@ import subprocess
 import time
 
 
+def git(*arguments):
+    """What it prints; nothing where there is no repository."""
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False,
+                          cwd=os.path.dirname(__file__)).stdout.strip()
+
+
 def machine():
     model = "?"
     with open("/proc/cpuinfo", encoding="utf-8") as f:
@@ -14,8 +20,11 @@ def machine():
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True,
-                            text=True, check=False, cwd=os.path.dirname(__file__)).stdout.strip()
+    # The pages that are written from the figures do not count.
+    code = ["--", ":/", ":(exclude,top)docs"]
+    commit = git("log", "-1", "--format=%h", *code) or "?"
+    if git("status", "--porcelain", *code):
+        commit += "-dirty"
     return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(),
             "load": round(os.getloadavg()[0], 1),
             "commit": commit, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}

@@ -18,7 +18,7 @@ def limit_of(one_round, peer):
     return one_round[peer]["p99"] / (1.2 * one_round["epoll"]["whole"] + 2)
 
 
-def idle(title, what, peers, target, rounds=2, **more):
+def idle(title, what, peers, target, **more):
     """Memory of connections that only stand there."""
     return Scenario(
         title, runs.memory,
@@ -26,7 +26,7 @@ def idle(title, what, peers, target, rounds=2, **more):
          "base": Figure("MiB before", 1), "connect": Figure("µs to connect", 0),
          "idle_cpu": Figure("% of its core, idle", 2)},
         peers, {"connections": 19000, "what": what, "settle": 3, "tls": 0, **more},
-        {"connections": 50, "settle": 0.2}, rounds)
+        {"connections": 50, "settle": 0.2}, 1)
 
 
 def boards(p99):
@@ -61,7 +61,7 @@ ALL = {
     "fanout-200": Scenario(
         "1,000 receivers, 300 bytes, 200 a second", runs.fanout,
         fanout(**ratios(epoll=1.10, nchan=0.70, socketio=0.45)),
-        EVERYBODY, {**STEADY, "rate": 200, "seconds": 3}, None, 3),
+        EVERYBODY, {**STEADY, "rate": 200, "seconds": 2}, None, 2),
     "burst": Scenario(
         "1,000 receivers, 300 bytes, 100 a second in bursts of 20", runs.fanout,
         fanout(**ratios(epoll=0.15)),
@@ -70,7 +70,7 @@ ALL = {
         "1,000 receivers, 300 bytes, 20 a second", runs.fanout,
         fanout(limit=Figure("× the limit of p99", 2, 1, beside=limit_of,
                             row="p99, × (1.2 × bare epoll's fan-out + 2 ms)")),
-        CLUSTERS, {**STEADY, "rate": 20, "seconds": 5}, None),
+        CLUSTERS, {**STEADY, "rate": 20, "seconds": 4}, None, 3),
     "sparse": Scenario(
         "100 receivers among 19,000 connections", runs.sparse,
         {"growth": Figure("× the same among 100", 2, 1.05, row="CPU per event, × among 100"),
@@ -82,8 +82,8 @@ ALL = {
         {"growth": Figure("× a fan-out to one", 2, 1.3, row="CPU per event, × a fan-out to one"),
          "many": Figure("µs/event", 1), "one": Figure("µs/event to one", 1),
          "p99": Figure("ms p99", 2)},
-        OURS, {**STEADY, "users": 10000, "rate": 1000, "seconds": 10, "parallel": 8},
-        {"users": 50, "rate": 200, "seconds": 0.4}, 2),
+        OURS, {**STEADY, "users": 10000, "rate": 1000, "seconds": 6, "parallel": 8},
+        {"users": 50, "rate": 200, "seconds": 0.4}, 3),
     "idle-shared": idle(
         "19,000 idle connections, two shared channels", ("shared", "cold"),
         (*OURS, "nchan", "node", "socketio"), 3072),
@@ -92,7 +92,7 @@ ALL = {
         (*OURS, "node", "socketio"), 3072),
     "idle-tls": idle(
         "19,000 idle TLS connections, two shared channels", ("shared", "cold"),
-        (*OURS, "nchan", "node", "socketio"), 18432, 1, tls=1),
+        (*OURS, "nchan", "node", "socketio"), 18432, tls=1),
     "connect": Scenario(
         "connect, authenticate, subscribe", runs.connect,
         {"per_core": Figure("per second of CPU", 0, 10000, more_is_better=True,
@@ -130,7 +130,7 @@ ALL = {
          "p50": Figure("ms p50", 2), "p99": Figure("ms p99", 2), "cpu": Figure("µs/POST", 1),
          "redis_cpu": Figure("µs/POST redis", 1), "loadgen_cpu": Figure("µs/POST loadgen", 1),
          "load": Figure("% of its core", 0)},
-        OURS, {"parallel": 16, "bytes": 300, "rate": 0, "messages": 40000, "warmup": 2000},
+        OURS, {"parallel": 16, "bytes": 300, "rate": 0, "messages": 30000, "warmup": 2000},
         {"messages": 300, "warmup": 20}),
     "post-half": Scenario(
         "POSTs over kept-alive TLS at 6,000 a second", runs.posts,
@@ -162,7 +162,7 @@ ALL = {
         "instructions of the gateway in user space, counted by callgrind", runs_counted.instructions,
         {"single": Figure("per delivery, one by one", 0),
          "burst": Figure("per delivery, bursts of 20", 0)},
-        OURS, {"receivers": 500, "bytes": 300, "rate": 20, "seconds": 4, "burst": 20,
+        OURS, {"receivers": 500, "bytes": 300, "rate": 20, "seconds": 3, "burst": 20,
                "parallel": 20},
         None, 1),
 }

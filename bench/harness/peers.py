@@ -92,7 +92,7 @@ def say(**message):
 
 class Broadcaster(Peer):
     """Redis, a publisher and a gateway."""
-    name = "broadcaster"
+    name = "Broadcaster"
     can = frozenset({"shared", "cold", "own", "tls", "deflate"})
     users = 20000
     channels = {"shared": "/contest/bench", "cold": "/contest/cold", "own": "/user/u{}"}

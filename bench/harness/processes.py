@@ -43,7 +43,9 @@ def free_port():
 
 
 def pin(core):
-    """For a child before its program starts: on this core, before others' work where we may."""
+    """For a child before its program starts: on this core, before others' work where we may, and
+    not longer than we live."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.sched_setaffinity(0, {core})
     try:
         os.nice(-10)
@@ -118,10 +120,6 @@ class Workplace:
         """`measured` is the system under test: it has a core of its own."""
         core = self.cores[0] if measured else self.cores[1]
 
-        def prepare():
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            pin(core)
-
         argv = [*self.wrap, *argv] if measured else argv
         self.count += 1
         log = self.path / f"{self.count:03d}-{name}.log"
@@ -130,7 +128,8 @@ class Workplace:
         with open(log, "wb") as out:
             process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
                                        stdout=out, stderr=out, cwd=self.path,
-                                       env={**environment, **(env or {})}, preexec_fn=prepare)
+                                       env={**environment, **(env or {})},
+                                       preexec_fn=lambda: pin(core))
         process.log = log
         process.name = name
         self.running.append(process)

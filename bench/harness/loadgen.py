@@ -7,6 +7,19 @@ import subprocess
 from .processes import Failure, pin
 
 
+def why(report):
+    """What is wrong in a report, in one line."""
+    counts = {**report.get("connections", {}), **report.get("delivery", {})}
+    wrong = [f"{counts[name]} {name}" for name in
+             ("failed", "closed", "broken", "missing", "duplicates", "unexpected", "torn",
+              "disordered_receivers") if counts.get(name)]
+    refused = report.get("posts", {}).get("failed")
+    wrong += [f"{refused} posts refused"] if refused else []
+    said = [counts["surprise"]] if counts.get("surprise") else []
+    return "; ".join([report.get("trouble") or "messages or connections are wrong",
+                      ", ".join(wrong) or "nothing counted", *said])
+
+
 class Load:
     """A load generator under way."""
 
@@ -40,8 +53,7 @@ class Load:
             raise Failure(f"bench_loadgen: {errors.decode()}")
         report = json.loads(out)
         if self.process.returncode != 0:
-            shown = {k: report.get(k) for k in ("trouble", "connections", "delivery", "posts")}
-            raise Failure(f"not complete: {json.dumps(shown)}")
+            raise Failure(f"not complete: {why(report)}")
         return report
 
     def stop(self):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-from harness import docs, figures, results, runs, runs_boards, scenarios, svg  # noqa: E402
+from harness import docs, figures, loadgen, results, runs, runs_boards, scenarios, svg  # noqa: E402
 
 MACHINE = {"cpu": "a CPU", "cores": 2, "kernel": "6", "load": 0.5, "commit": "abc",
            "time": "2026-01-02T03:04:05Z"}
@@ -66,6 +66,15 @@ class Figures(unittest.TestCase):
         self.assertEqual(text, runs_boards.scoreboard(30000))
         self.assertTrue(30000 <= len(text) < 33000)
         self.assertNotIn("@", text)  # nothing that the load generator would fill in
+
+
+class Reports(unittest.TestCase):
+    def test_what_is_wrong_is_said_in_one_line(self):
+        report = {"trouble": None, "posts": {"failed": 2}, "delivery": {"missing": 3, "torn": 0},
+                  "connections": {"failed": 0, "closed": 1, "surprise": "a connection ended: x"}}
+        self.assertEqual(loadgen.why(report), "messages or connections are wrong; 1 closed, "
+                         "3 missing, 2 posts refused; a connection ended: x")
+        self.assertEqual(loadgen.why({"trouble": "epoll failed"}), "epoll failed; nothing counted")
 
 
 class Page(unittest.TestCase):

@@ -28,6 +28,13 @@
 /* False: go on. */
 typedef bool (*condition_fn)(const struct run *r);
 
+/* Of what was published nothing is under way any more. */
+static bool is_settled(const struct run *r)
+{
+    const struct source_stats *s = &r->source.stats;
+    return s->ok + s->failed == s->sent && tally_is_complete(&r->tally);
+}
+
 /* Turns the loop until the condition holds (true), or time is up or something broke (false). */
 static bool run_until(struct run *r, condition_fn is_met, uint64_t until_us)
 {
@@ -43,13 +50,15 @@ static bool run_until(struct run *r, condition_fn is_met, uint64_t until_us)
         if (r->receivers) {
             receivers_connect(r->receivers);
         }
-        if (r->source.poster) {
+        r->is_waiting = r->is_waiting && !is_settled(r);
+        if (r->source.poster && !r->is_waiting) {
             uint64_t due = source_pump(&r->source, now);
             if (due == 0 || r->source.poster->is_broken) {
                 r->trouble = "messages cannot be published";
                 return false;
             }
             next = MIN(next, due);
+            r->is_waiting = r->o->is_stepwise;
         }
         if (!poller_wait(r->net.poller, next)) {
             r->trouble = "epoll failed";

@@ -38,6 +38,8 @@ static const char help[] =
     "  --warmup 20 --messages 1000\n"
     "  --rate R                messages per second; 0: as fast as they are answered\n"
     "  --burst 1               so many at once\n"
+    "  --stepwise              with --rate 0: as many at once as there are connections that POST,\n"
+    "                          the next when these have come everywhere\n"
     "  --listen                another one publishes the warm-up and the messages: says `ready`\n"
     "                          on stderr when connected, and waits for them\n"
     "measuring\n"
@@ -66,6 +68,7 @@ enum option_id {
     OPT_BODY,
     OPT_BODY_FILE,
     OPT_LISTEN,
+    OPT_STEPWISE,
     OPT_BYTES,
     OPT_PARALLEL,
     OPT_WARMUP,
@@ -90,6 +93,7 @@ static const struct option long_options[] = {
     WITH_VALUE("holds-file", OPT_HOLDS_FILE),
     WITH_VALUE("body-file", OPT_BODY_FILE),
     {"listen", no_argument, NULL, OPT_LISTEN},
+    {"stepwise", no_argument, NULL, OPT_STEPWISE},
     WITH_VALUE("subprotocol", OPT_SUBPROTOCOL),
     WITH_VALUE("connecting", OPT_CONNECTING),
     WITH_VALUE("answer", OPT_ANSWER),
@@ -249,6 +253,7 @@ static bool parse_one(enum option_id id, char *v, struct options *o)
     case OPT_HOLDS_FILE: return read_file(v, &o->holds_file);
     case OPT_BODY_FILE: return read_file(v, &o->body_file);
     case OPT_LISTEN: return o->is_listener = true;
+    case OPT_STEPWISE: return o->is_stepwise = true;
     case OPT_CONNECTING: return parse_count(v, 1, 10000, &o->receivers.connecting);
     case OPT_ANSWER: return parse_answer(v, o);
     case OPT_GROUP: return parse_group(v, o);

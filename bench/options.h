@@ -27,6 +27,7 @@ struct options {
     const char *body;
     struct buf body_file, holds_file; /* owned; what --body-file and --holds-file name */
     bool is_listener;                 /* others publish */
+    bool is_stepwise;                 /* publishes when all that was published has arrived */
     size_t bytes; /* of a message as receivers get it; without receivers, of a body; 0: as it is */
     double rate;
     uint32_t burst, messages, warmup;

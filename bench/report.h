@@ -28,6 +28,7 @@ struct run {
     struct tally tally;
     struct source source;        /* its poster is owned here; NULL before publishing begins */
     struct receivers *receivers; /* owned; NULL without --connect */
+    bool is_waiting;             /* for what was published last, when it goes step by step */
     uint64_t deadline_us;
     uint64_t at_us[MOMENTS]; /* 0: not reached */
     struct probe probes[MOMENTS][WATCHED_MAX];

@@ -10,17 +10,16 @@ from .runs import measured_run
 CALLGRIND = ["valgrind", "--tool=callgrind"]
 
 
-def counted_run(place, make, p, seconds, burst):
+def counted_run(place, make, p, messages, burst):
     """(instructions, deliveries) of the gateway's whole life."""
     where = Path(place.path) / "callgrind.out"
     peer = make()
     held, place.wrap = place.wrap, [*CALLGRIND, f"--callgrind-out-file={where}"]
-    messages = int(p["rate"] * seconds)
     try:
         report = measured_run(place, peer, lambda peer: [
             *peer.subscription(("shared",), p["receivers"]), "--receives", "all",
-            *peer.post_args("shared", p["parallel"]), "--bytes", p["bytes"], "--rate", p["rate"],
-            "--burst", burst, "--messages", messages, "--warmup", burst])
+            *peer.post_args("shared", burst), "--bytes", p["bytes"], "--rate", 0, "--stepwise",
+            "--messages", messages, "--warmup", 1])
     finally:
         place.wrap = held
     found = re.search(r"^(?:summary|totals): (\d+)", where.read_text(), re.MULTILINE)
@@ -37,7 +36,7 @@ def instructions(place, make, p):
         raise Failure("valgrind is not installed")
     result = {}
     for name, burst in (("single", 1), ("burst", p["burst"])):
-        less = counted_run(place, make, p, p["seconds"], burst)
-        more = counted_run(place, make, p, 2 * p["seconds"], burst)
+        less = counted_run(place, make, p, p["messages"], burst)
+        more = counted_run(place, make, p, 2 * p["messages"], burst)
         result[name] = (more[0] - less[0]) / (more[1] - less[1])
     return result

@@ -162,7 +162,5 @@ ALL = {
         "instructions of the gateway in user space, counted by callgrind", runs_counted.instructions,
         {"single": Figure("per delivery, one by one", 0),
          "burst": Figure("per delivery, bursts of 20", 0)},
-        OURS, {"receivers": 500, "bytes": 300, "rate": 20, "seconds": 3, "burst": 20,
-               "parallel": 20},
-        None, 1),
+        OURS, {"receivers": 1000, "bytes": 300, "messages": 60, "burst": 20}, None, 1),
 }

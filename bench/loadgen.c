@@ -148,9 +148,10 @@ static bool run_warm_up(struct run *r)
     return run_plan(r, r->o->warmup - 1, r->o->rate, r->o->burst);
 }
 
+/* Or it cannot become complete any more. */
 static bool is_heard(const struct run *r)
 {
-    return tally_is_complete(&r->tally);
+    return tally_is_complete(&r->tally) || receivers_counts(r->receivers)->closed > 0;
 }
 
 static bool run_listen(struct run *r)

@@ -52,10 +52,16 @@ def goals(store):
                 value = results.shown(figure, found["median"])
                 ok = results.is_reached(figure, found["median"])
                 state = "reached" if ok else "**missed**"
+                state += ", disturbed" if is_disturbed(stored) else ""
             lines.append(f"| {scenario.title if first else ''} | {figure.row or figure.unit} | "
                          f"{results.target_text(figure)} | {value} | {state} |")
             first = False
     return lines
+
+
+def is_disturbed(stored):
+    """Others worked on the machine when the scenario began: more than the scenario before it did."""
+    return stored["machine"]["load"] > 2 * stored["machine"]["cores"]
 
 
 def scenario_table(store, key):
@@ -65,7 +71,9 @@ def scenario_table(store, key):
     lines = results.table(scenarios.ALL[key], stored["peers"], names())
     spread = spread_text(stored["peers"])
     missing = [f"{names()[p]}: {why}" for p, why in stored.get("left_out", {}).items()]
-    notes = f"{stored['rounds']} rounds{spread}."
+    notes = f"{stored['rounds']} round{'s' * (stored['rounds'] > 1)}{spread}."
+    if is_disturbed(stored):
+        notes = f"**Disturbed: a load of {stored['machine']['load']:g} when it began.** {notes}"
     return [*lines, "", notes + "".join(f" Left out: {m}." for m in missing)]
 
 
@@ -91,8 +99,8 @@ def machine_text(store):
         lines.append(
             f"- {cores} cores of {cpu}, Linux {kernel}; {times[0][:10]}, commit "
             f"{', '.join(commits)}; load average when a scenario began: {min(loads):g} to "
-            f"{max(loads):g} (the benchmark itself makes up to 2; more is foreign work, which "
-            "disturbs)" + ("" if len(seen) == 1 else ": " + ", ".join(k for k, _ in found)))
+            f"{max(loads):g} (the scenario before it leaves up to 3; over {2 * cores} is foreign "
+            "work, and times and CPU are marked as disturbed)" + ("" if len(seen) == 1 else ": " + ", ".join(k for k, _ in found)))
     return lines or ["Nothing has been measured yet."]
 
 

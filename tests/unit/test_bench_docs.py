@@ -92,6 +92,14 @@ class Page(unittest.TestCase):
         self.assertIn("≤ 0.7 | 0.50 | reached |", lines[3])
         self.assertIn("≤ 0.45 |  | not measured |", lines[4])
 
+    def test_what_was_measured_on_a_busy_machine_says_so(self):
+        store = stored(epoll=4.0, broadcaster=5.0)
+        quiet = docs.goals(store) + docs.scenario_table(store, "fanout")
+        self.assertNotIn("isturbed", "\n".join(quiet))
+        store["scenarios"]["fanout"]["machine"] = {**MACHINE, "load": 4.5}
+        self.assertIn("| **missed**, disturbed |", docs.goals(store)[2])
+        self.assertIn("**Disturbed: a load of 4.5", docs.scenario_table(store, "fanout")[-1])
+
     def test_failed_scenario_says_so(self):
         store = {"scenarios": {"lag": {"machine": MACHINE, "failed": "failed: it broke"}}}
         self.assertIn("failed: it broke", "\n".join(docs.goals(store)))

@@ -144,6 +144,8 @@ class Broadcaster(Peer):
                         "KeyFile": str(self.certificates / "server.key"),
                         "ClientCAFile": str(self.certificates / "ca.pem")},
                 "Proxied": not self.tls,
+                # On a busy machine late, not refused: how late is what is measured.
+                "PublishWait": "5s",
                 # Nobody listens there: scoreboard refreshes fail at once.
                 "FrontendURL": f"http://127.0.0.1:{free_port()}"},
             "Redis": {"URL": f"redis://127.0.0.1:{redis_port}"},

@@ -123,7 +123,7 @@ ALL = {
          "load": Figure("% of its core", 1)},
         OURS, {"receivers": 1000, "others": 100, "bytes": 1000000, "rate": 0.2, "messages": 2,
                "warmup": 1, "parallel": 1, "small_rate": 20},
-        {"receivers": 20, "others": 10, "rate": 4, "messages": 2}, 2),
+        {"receivers": 20, "others": 10, "bytes": 300000, "rate": 4, "messages": 2}, 2),
     "post": Scenario(
         "POSTs over kept-alive TLS, 16 at once, three topics each", runs.posts,
         {"rate": Figure("POST/s", 0, 12000, more_is_better=True, row="POSTs per second"),

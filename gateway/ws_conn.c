@@ -34,27 +34,31 @@ enum {
 
 enum state { HANDSHAKE, OPEN, CLOSING, ENDING, BROKEN };
 
+/* What a write looks at comes first: with thousands of receivers, each line of it is fetched anew. */
 struct ws_conn {
     struct ws_server *server; /* borrowed, outlives us */
     struct lws *wsi;          /* borrowed; NULL before adoption; outlives us after it */
-    struct session *session;  /* owned until session_on_closed(); NULL before admission */
-    struct sse_conn *stream;  /* owned; instead of a session */
-    struct page *page;        /* the same */
+    int fd;                   /* wsi's */
+    enum state state : 8;
+    bool is_plain;    /* no TLS */
+    bool lws_holds;   /* bytes that are to be sent before any of ours */
+    bool was_blocked; /* lws has, or had, bytes of ours in its queue */
+    bool in_frame;    /* more of the current frame is to come */
+    bool is_legacy;
+    bool is_room;
+    bool is_over_address_limit;
+    struct ws_deflate deflate;
+    uint32_t seen;           /* bytes since `received` was looked at that lws has shown us */
+    struct session *session; /* owned until session_on_closed(); NULL before admission */
+    struct sse_conn *stream; /* owned; instead of a session */
+    struct page *page;       /* the same */
     struct wheel_node deadline;
     struct ws_peer peer;
     uint64_t frames_paid_ms; /* the time up to which frames that came have used up the rate */
     uint64_t received;       /* bytes of the socket when last looked at; 0: never */
-    uint32_t seen;           /* bytes since then that lws has shown us */
     struct ws_masking masking;
     struct list flood_node;    /* in the server's ws_flood, when open */
     struct ws_message message; /* that comes in pieces */
-    enum state state;
-    struct ws_deflate deflate;
-    bool is_legacy;
-    bool is_room;
-    bool is_over_address_limit;
-    bool was_blocked; /* lws has, or had, bytes of ours in its queue */
-    bool in_frame;    /* more of the current frame is to come */
 };
 
 static const struct transport_ops ops;
@@ -163,6 +167,8 @@ struct ws_deflate *ws_conn_deflate(struct ws_conn *c)
 void ws_conn_bind(struct ws_conn *c, struct lws *wsi)
 {
     c->wsi = wsi;
+    c->fd = lws_get_socket_fd(wsi);
+    c->is_plain = !c->server->tls;
 }
 
 void ws_conn_watch_masking(struct ws_conn *c, int fd, size_t head_bytes)
@@ -175,6 +181,7 @@ void ws_conn_opened(struct ws_conn *c)
     wheel_cancel(&c->deadline);
     c->state = OPEN;
     list_push_back(&c->server->flood.conns, &c->flood_node);
+    ws_conn_note_written(c);
     c->server->gw->metrics->handshakes++;
     c->server->gw->metrics->handshakes_deflate += c->deflate.is_agreed;
     session_open(c->session);
@@ -207,9 +214,9 @@ static void charge_unseen(struct ws_conn *c)
 {
     struct tcp_info info = {0};
     socklen_t len = sizeof(info);
-    int fd = lws_get_socket_fd(c->wsi);
     int unread = 0;
-    if (ioctl(fd, SIOCINQ, &unread) < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0) {
+    if (ioctl(c->fd, SIOCINQ, &unread) < 0 ||
+        getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0) {
         return; /* the socket has gone */
     }
     uint64_t read = (uint64_t)info.tcpi_bytes_received - (uint64_t)unread;
@@ -318,6 +325,7 @@ void ws_conn_writable(struct ws_conn *c)
     if (!c->session || lws_partial_buffered(c->wsi)) {
         return;
     }
+    c->lws_holds = false;
     if (c->was_blocked) {
         c->was_blocked = false;
     } else {
@@ -333,13 +341,18 @@ void ws_conn_writable(struct ws_conn *c)
 
 /* --- what the session sends --- */
 
+void ws_conn_note_written(struct ws_conn *c)
+{
+    c->lws_holds = lws_partial_buffered(c->wsi) != 0;
+}
+
 /* Makes lws notice, at its next turn, that this connection is over: nothing else ends one from
  * outside its callbacks in less than seconds. Paused reading would not see it. */
 static void cut(struct ws_conn *c)
 {
     c->state = BROKEN;
     (void)lws_rx_flow_control(c->wsi, 1);
-    (void)shutdown(lws_get_socket_fd(c->wsi), SHUT_RDWR);
+    (void)shutdown(c->fd, SHUT_RDWR);
 }
 
 static void on_deadline(void *arg)
@@ -355,10 +368,10 @@ static void on_deadline(void *arg)
  * write costs a microsecond more. Only while it holds nothing itself: order is everything. */
 static size_t send_directly(struct ws_conn *c, const uint8_t *p, size_t n)
 {
-    if (c->server->tls || lws_partial_buffered(c->wsi)) {
+    if (!c->is_plain || c->lws_holds) {
         return 0;
     }
-    ssize_t sent = send(lws_get_socket_fd(c->wsi), p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t sent = send(c->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent > 0 ? (size_t)sent : 0; /* lws finds out by itself what is wrong */
 }
 
@@ -366,18 +379,15 @@ static size_t send_directly(struct ws_conn *c, const uint8_t *p, size_t n)
 static bool send_raw(struct ws_conn *c, const uint8_t *p, size_t n)
 {
     size_t sent = send_directly(c, p, n);
-    p += sent;
-    n -= sent;
-    if (n == 0) {
+    if (sent == n) {
         return true;
     }
-    if (lws_write(c->wsi, (unsigned char *)p, n, LWS_WRITE_RAW) < 0) {
+    if (lws_write(c->wsi, (unsigned char *)p + sent, n - sent, LWS_WRITE_RAW) < 0) {
         cut(c);
         return false;
     }
-    if (lws_partial_buffered(c->wsi)) {
-        c->was_blocked = true;
-    }
+    ws_conn_note_written(c);
+    c->was_blocked |= c->lws_holds;
     return true;
 }
 
@@ -390,7 +400,7 @@ static bool ws_conn_write(void *conn, const uint8_t *p, size_t n)
 static bool ws_conn_is_blocked(const void *conn)
 {
     const struct ws_conn *c = conn;
-    return lws_partial_buffered(c->wsi) != 0;
+    return c->lws_holds;
 }
 
 static void ws_conn_close(void *conn, unsigned code, struct str reason, bool at_once)

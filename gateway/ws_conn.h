@@ -50,6 +50,8 @@ void ws_conn_opened(struct ws_conn *c);
 void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n);
 void ws_conn_ponged(struct ws_conn *c, size_t n);
 void ws_conn_writable(struct ws_conn *c);
+/* libwebsockets may have written by itself, for example the answer to a ping. */
+void ws_conn_note_written(struct ws_conn *c);
 /* From ws_flood.c, by the node in its list: counts frames that lws did not show us, closes a flood. */
 void ws_conn_look(struct list *flood_node);
 /* True: lws may send a close frame; false: ours is out already, just end. */

@@ -16,6 +16,7 @@
 #include "gateway/http_conn.h"
 #include "gateway/http_pages.h"
 #include "gateway/inflate.h"
+#include "gateway/lws_events.h"
 #include "gateway/lws_request.h"
 #include "gateway/page.h"
 #include "gateway/page_tls.h"
@@ -30,7 +31,7 @@
 
 enum {
     USER_SPACE_BYTES = 1,
-    RX_BUFFER_BYTES = 256,     /* held per connection; longer messages come in pieces */
+    RX_BUFFER_BYTES = 128,     /* held per connection; a ping must fit, messages come in pieces */
     TX_PACKET_BYTES = 65536,   /* given to the kernel at once; the rest is copied */
     PLAIN_HEADER_BYTES = 2048, /* of the request that we make; one at a time */
     TLS_HEADER_BYTES = 65535,  /* lws keeps this number in 16 bits */
@@ -191,6 +192,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons why, void *user, vo
     }
     if (why == LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED && s->adopting) {
         lws_set_opaque_user_data(wsi, s->adopting);
+        lws_set_wsi_user(wsi, s->adopting); /* else it allocates a user space */
         ws_conn_bind(TAKE(s->adopting), wsi);
         return 0;
     }
@@ -268,10 +270,23 @@ static int bound_descriptors(void)
     return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }
 
+static void on_written(struct lws *wsi)
+{
+    struct ws_conn *c = lws_get_opaque_user_data(wsi);
+    if (c) {
+        ws_conn_note_written(c);
+    }
+}
+
 static bool create_context(struct ws_server *s, bool use_tls)
 {
-    void *loops[] = {loop_base(s->gw->loop)};
-    uint64_t options = LWS_SERVER_OPTION_LIBEVENT | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
+    const struct lws_events_options events = {.loop = s->gw->loop, .on_written = on_written};
+    s->events = lws_events_create(&events);
+    if (!s->events) {
+        return false;
+    }
+    void *loops[] = {s->events};
+    uint64_t options = LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
     if (use_tls) {
         options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
     }
@@ -280,6 +295,7 @@ static bool create_context(struct ws_server *s, bool use_tls)
         .protocols = protocols,
         .extensions = ws_deflate_extensions,
         .options = options,
+        .event_lib_custom = &lws_events_plugin,
         .foreign_loops = loops,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
@@ -353,6 +369,7 @@ struct ws_server *ws_server_free(struct ws_server *s)
     if (s->lws) {
         lws_context_destroy(s->lws);
     }
+    lws_events_free(s->events);
     ws_flood_release(&s->flood);
     networks_release(&s->trusted);
     address_limit_release(&s->addresses);

@@ -25,6 +25,7 @@
 struct inflater;
 struct lws;
 struct lws_context;
+struct lws_events;
 struct lws_vhost;
 struct ssl_ctx_st;
 struct ws_conn;
@@ -35,6 +36,7 @@ struct ws_server {
     struct gw *gw; /* borrowed */
     bool (*is_leaving)(void *arg);
     void *arg;
+    struct lws_events *events;                       /* owned; outlives lws */
     struct lws_context *lws;                         /* owned */
     struct lws_vhost *vhost;                         /* the context's */
     struct ssl_ctx_st *tls;                          /* the vhost's; NULL: plain */

@@ -47,8 +47,9 @@ static void run_slice(void *arg)
             timer_start_us(&f->later, 0);
             return;
         }
+        const struct list *next = node->next != &f->nodes ? node->next : NULL;
         list_del(node);
-        f->fn(node, f->gather);
+        f->fn(node, next, f->gather);
     }
     observe_latency(f);
 }

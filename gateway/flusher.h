@@ -16,8 +16,9 @@ struct gather;
 struct histogram;
 struct loop;
 
-/* Writes what the owner of the node has; must not free it. */
-typedef void (*flush_fn)(struct list *node, struct gather *g);
+/* Writes what the owner of the node has; must not free it. `next` comes after it, if anything does: it
+ * is only to be prefetched. */
+typedef void (*flush_fn)(struct list *node, const struct list *next, struct gather *g);
 
 struct flusher *flusher_create(struct loop *l, flush_fn fn, struct histogram *publish_to_write);
 struct flusher *flusher_free(struct flusher *f); /* accepts NULL; nodes are forgotten */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What hub.c (index and fan-out) and hub_replay.c (catching up) share.
+/* What hub.c (index), hub_fanout.c (events) and hub_replay.c (catching up) share.
  */
 #include "common/strmap.h"
 #include "gateway/hub.h"
@@ -56,10 +56,10 @@ static inline struct str view_label(const struct view *v)
 {
     return (struct str){v->label, v->label_len};
 }
-/* The event as this view shows it. NULL: out of memory. */
-struct rendering *view_render(const struct view *v, const struct published *p);
 void view_go_live(struct view *v, struct subscription *sub);
 void view_out_of_live(struct view *v, struct subscription *sub);
+/* hub_fanout.c: the event as this view shows it. NULL: out of memory. */
+struct rendering *view_render(const struct view *v, const struct published *p);
 /* hub_replay.c */
 void replay_settle(struct hub *h, struct subscription *sub);
 void replay_settle_all(struct hub *h, struct topic *t);

@@ -19,11 +19,6 @@ static struct outq_slot *slot_at(struct outq *q, uint32_t i)
     return &q->slots[(q->head + i) & (q->cap - 1)];
 }
 
-const struct outq_slot *outq_at(const struct outq *q, uint32_t i)
-{
-    return &q->slots[(q->head + i) & (q->cap - 1)];
-}
-
 static void drop_heap(struct outq *q)
 {
     if (q->slots != q->inline_slots) {

@@ -45,7 +45,10 @@ static inline bool outq_is_empty(const struct outq *q)
     return q->count == 0;
 }
 /* The i-th entry from the head (i < count). */
-const struct outq_slot *outq_at(const struct outq *q, uint32_t i);
+static inline const struct outq_slot *outq_at(const struct outq *q, uint32_t i)
+{
+    return &q->slots[(q->head + i) & (q->cap - 1)];
+}
 /* Removes the head, wholly written. */
 void outq_pop(struct outq *q);
 /* Heap bytes of the slots. */

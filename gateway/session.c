@@ -197,7 +197,6 @@ static void session_free(struct session *s)
     free(s->token);
     free(s->filters);
     sse_channels_free(s->channels);
-    free(s->peer);
     free(s);
 }
 
@@ -233,7 +232,8 @@ struct session *session_create(struct gw *gw, const struct session_request *q)
     }
     s->token = copy_of(q->credential_token);
     s->filters = copy_of(q->filters);
-    s->peer = copy_of(q->peer);
+    log_debug("session created", LF_U64("sid", s->id), LF_S("peer", q->peer),
+              LF_STR("transport", s->ops->name), LF_STR("kind", kind_str(s->kind)));
     if ((q->credential_token.n && !s->token) || (q->filters.n && !s->filters)) {
         session_free(s);
         return NULL;
@@ -248,8 +248,7 @@ void session_open(struct session *s)
     s->opened_s = session_now_s();
     s->heard_s = s->opened_s;
     s->stranger_s = s->opened_s;
-    log_debug("session opened", LF_U64("sid", s->id), LF_STR("peer", s->peer),
-              LF_STR("transport", s->ops->name), LF_STR("kind", kind_str(s->kind)));
+    log_debug("session opened", LF_U64("sid", s->id));
     if (s->kind == SESSION_LEGACY) {
         session_legacy_open(s);
     } else if (s->kind == SESSION_ROOM) {
@@ -388,6 +387,7 @@ static void hub_joined(struct subscription *sub, const struct position *p, enum 
     struct session_sub *ss = CONTAINER_OF(sub, struct session_sub, sub);
     struct session *s = sub->session;
     ss->waits_since_s = 0;
+    s->may_replay = true; /* until the first flush finds that it does not */
     bool is_silent = s->kind == SESSION_LEGACY || (ss->again && ss->answered);
     struct str channel = {ss->text, ss->text_len};
     struct buf text = {0};

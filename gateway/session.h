@@ -54,7 +54,7 @@ struct transport_ops {
     void (*refuse)(void *conn, int status, struct str text);
 };
 
-/* What the upgrade request told; strings are copied. */
+/* What the upgrade request told; strings are copied, but for peer. */
 struct session_request {
     enum session_kind kind;
     const struct transport_ops *ops; /* static */

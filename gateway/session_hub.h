@@ -10,4 +10,4 @@ struct session;
 
 extern const struct hub_handler session_hub_handler;
 /* The flusher's function: node is a session's flush_node. */
-void session_flush_node(struct list *node, struct gather *g);
+void session_flush_node(struct list *node, const struct list *next, struct gather *g);

@@ -58,30 +58,40 @@ struct grant {
     char filter[]; /* `/contest/a` */
 };
 
+/* What each message to it needs stands first, in two cache lines: prefetch() fetches as much. */
 struct session {
-    struct gw *gw;                   /* borrowed */
-    const struct transport_ops *ops; /* static */
+    struct list flush_node;          /* in the flusher */
     void *conn;                      /* borrowed: the transport's */
-    uint64_t id;
+    const struct transport_ops *ops; /* static */
+    struct gw *gw;                   /* borrowed */
     enum session_state state : 8;
     enum session_kind kind : 8;
     enum rendering_format format : 8;
-    bool is_admin;       /* of the system */
-    bool is_blocked;     /* the transport keeps bytes of ours */
-    bool is_paused;      /* we do not read from the client */
-    bool is_overflowed;  /* its queue was full: closed at the end of the turn */
-    bool is_identifying; /* a question who this is is under way: commands wait */
-    bool pong_missing;   /* nothing was heard since our last ping */
+    bool is_blocked;    /* the transport keeps bytes of ours */
+    bool is_overflowed; /* its queue was full: closed at the end of the turn */
+    bool may_replay;    /* a subscription may be REPLAYING */
+    bool is_paused;     /* we do not read from the client */
+    bool pong_missing;  /* nothing was heard since our last ping */
+    uint64_t sent;      /* messages, for the log */
+    struct outq out;
+    /* The rest is for when something else happens. */
+    bool is_admin;          /* of the system */
+    bool is_identifying;    /* a question who this is is under way: commands wait */
+    bool auth_wants_answer; /* it was a command, not a cookie */
+    bool stream_begun;      /* its channels were subscribed */
+    bool is_settling;       /* who it is is known, what they may still see not yet */
+    bool is_recheck;        /* we ask by ourselves, whether it still holds */
     uint8_t refused_auths;
     uint8_t n_waiting; /* commands */
     uint16_t n_subs;
     uint32_t opened_s, heard_s, pinged_s, blocked_s, penalty_until_s; /* monotonic seconds */
     uint32_t stranger_s; /* the last subscription ended, or the beginning */
+    uint32_t asked_s;    /* when it was last asked who this is and what they may see */
     struct rate commands;
+    uint64_t id;
     struct user *user;             /* NULL: nobody */
     struct list all_node;          /* in gw->sessions */
     struct list user_node;         /* in the user's list */
-    struct list flush_node;        /* in the flusher */
     struct list room_node;         /* in the room */
     struct list subs;              /* struct session_sub */
     struct list asking;            /* of them, first come first served */
@@ -90,20 +100,12 @@ struct session {
     struct auth_call *call;        /* the one question under way, or NULL */
     struct session_sub *asked_for; /* what it is about; NULL: who this is */
     char *auth_id;                 /* owned: JSON text of a pending auth's id, or NULL */
-    bool auth_wants_answer;        /* it was a command, not a cookie */
-    bool stream_begun;             /* its channels were subscribed */
-    bool is_settling;              /* who it is is known, what they may still see not yet */
-    bool is_recheck;               /* we ask by ourselves, whether it still holds */
     char *token;                   /* owned: the credential in force, or NULL */
     char *new_token;               /* owned: the one being asked about */
     char *filters;                 /* owned: legacy */
     struct legacy_resume *resume;  /* owned: legacy, or NULL */
     struct sse_channels *channels; /* owned: documented Server-Sent Events, else NULL */
-    char *peer;                    /* owned: address, for the log */
-    uint32_t asked_s;              /* when it was last asked who this is and what they may see */
-    uint64_t sent;                 /* messages, for the log */
     struct wheel_node tick;
-    struct outq out;
 };
 
 uint32_t session_now_s(void);

@@ -46,7 +46,7 @@ void session_send_within(struct session *s, struct rendering *r, uint32_t skippe
         return;
     }
     size_t before = s->out.bytes;
-    size_t max = is_total_exceeded(s) ? 0 : max_bytes;
+    size_t max = !outq_is_empty(&s->out) && is_total_exceeded(s) ? 0 : max_bytes;
     switch (outq_push(&s->out, r, skipped, max)) {
     case OUTQ_OK: break;
     case OUTQ_CONFLATED: s->gw->metrics->conflated++; break;
@@ -127,6 +127,18 @@ static void pop_sent(struct session *s, size_t n)
     }
 }
 
+/* The only message there is, when it is small: what most writes are. */
+static bool write_only(struct session *s, bool *out_ok)
+{
+    const struct msg *m = s->out.head_written == 0 ? msg_of(s, outq_at(&s->out, 0)) : NULL;
+    if (!m || m->len > GATHER_MAX_BYTES) {
+        return false;
+    }
+    *out_ok = hand_over(s, m->bytes, m->len);
+    pop_sent(s, 1);
+    return true;
+}
+
 /* As many whole small messages from the head as go into one write. False: not even one. */
 static bool write_small(struct session *s, struct gather *g, bool *out_ok)
 {
@@ -143,12 +155,8 @@ static bool write_small(struct session *s, struct gather *g, bool *out_ok)
     if (n == 0) {
         return false;
     }
-    if (n == 1) {
-        *out_ok = hand_over(s, msgs[0]->bytes, bytes);
-    } else {
-        struct str all = gather_bytes(g, msgs, n);
-        *out_ok = hand_over(s, (const uint8_t *)all.p, all.n);
-    }
+    struct str all = n == 1 ? msg_str(msgs[0]) : gather_bytes(g, msgs, n);
+    *out_ok = hand_over(s, (const uint8_t *)all.p, all.n);
     pop_sent(s, n);
     return true;
 }
@@ -228,12 +236,14 @@ static bool write_next(struct session *s, struct gather *g)
     if (s->format == RENDERING_SSE) {
         return write_events(s, g, &ok) ? ok : write_large_event(s);
     }
+    if (s->out.count == 1 && write_only(s, &ok)) {
+        return ok;
+    }
     return write_small(s, g, &ok) ? ok : write_large(s);
 }
 
-static void note_blocked(struct session *s)
+static void note_blocked(struct session *s, bool blocked)
 {
-    bool blocked = s->ops->is_blocked(s->conn);
     if (blocked == s->is_blocked) {
         return;
     }
@@ -246,10 +256,15 @@ static void note_blocked(struct session *s)
 
 static void pump_replays(struct session *s)
 {
+    if (!s->may_replay) {
+        return; /* its subscriptions need not be looked at */
+    }
+    s->may_replay = false;
     LIST_FOR_EACH (it, next, &s->subs) {
         struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
         if (ss->sub.state == SUB_REPLAYING && ss->sub.view) {
             hub_pump(s->gw->hub, &ss->sub);
+            s->may_replay |= ss->sub.state == SUB_REPLAYING;
         }
     }
 }
@@ -266,22 +281,35 @@ static void session_flush(struct session *s, struct gather *g)
     }
     size_t before = s->out.bytes;
     bool ok = true;
-    while (ok && !outq_is_empty(&s->out) && !s->ops->is_blocked(s->conn)) {
+    bool blocked = s->ops->is_blocked(s->conn);
+    while (ok && !blocked && !outq_is_empty(&s->out)) {
         ok = write_next(s, g);
+        blocked = s->ops->is_blocked(s->conn);
     }
     count_queue(s, before);
     if (!ok) {
         session_close(s, CLOSE_OVERLOAD, "write_failed");
         return;
     }
-    note_blocked(s);
+    note_blocked(s, blocked);
     if (outq_is_empty(&s->out) && !s->is_blocked) {
         pump_replays(s);
     }
 }
 
-void session_flush_node(struct list *node, struct gather *g)
+/* Each write takes microseconds in the kernel, and the caches with it: what the next two writes look
+ * at is fetched meanwhile. The first of them is here already, so where its connection is, is known. */
+static void fetch_next(const struct list *next)
 {
+    prefetch(LIST_ENTRY(next, struct session, flush_node)->conn);
+    prefetch(LIST_ENTRY(next->next, struct session, flush_node));
+}
+
+void session_flush_node(struct list *node, const struct list *next, struct gather *g)
+{
+    if (next) {
+        fetch_next(next);
+    }
     session_flush(LIST_ENTRY(node, struct session, flush_node), g);
 }
 

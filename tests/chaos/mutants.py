@@ -12,7 +12,7 @@ class Mutant:
     edits: tuple  # (file, text, its replacement)
 
 
-SYNC, REPLAY, HUB = "gateway/feed_sync.c", "gateway/hub_replay.c", "gateway/hub.c"
+SYNC, REPLAY, HUB = "gateway/feed_sync.c", "gateway/hub_replay.c", "gateway/hub_fanout.c"
 
 MUTANTS = (
     Mutant("epoch-unchecked-in-feed", "a page of another history is taken for the old one",
@@ -68,7 +68,7 @@ MUTANTS = (
            ((HUB, "            replay_reset(t->hub, v->rest.v[i]);\n", "            continue;\n"),)),
     Mutant("private-to-all", "private events go to everybody",
            ("all-clients-dropped",),
-           ((HUB, "    if (e->is_public) {\n        for", "    if (e->id.n > 0) {\n        for"),)),
+           ((HUB, "    if (e->is_public) {\n        send", "    if (e->id.n > 0) {\n        send"),)),
     Mutant("replay-shows-all", "a replay does not ask who may see an event",
            ("all-clients-dropped",),
            ((REPLAY, "!access_sees(sub->sight, user, &p.event)",

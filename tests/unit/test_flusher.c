@@ -27,7 +27,7 @@ struct fixture {
     size_t done;
 };
 
-static void flush(struct list *node, struct gather *g)
+static void flush(struct list *node, const struct list *next UNUSED, struct gather *g)
 {
     struct receiver *r = (struct receiver *)node;
     assert_non_null(g);

@@ -17,10 +17,12 @@
 
 enum { FIRST_CAP = 8 };
 
+/* 24 bytes: with tens of thousands of topics and users, each in several maps, it counts. */
 struct strmap_slot {
-    struct str key; /* borrowed */
-    void *value;    /* borrowed; NULL: empty slot */
-    uint64_t hash;
+    const char *key; /* borrowed */
+    void *value;     /* borrowed; NULL: empty slot */
+    uint32_t key_len;
+    uint32_t hash; /* its lower half: tables have at most 2^32 slots */
 };
 
 static uint64_t rotl(uint64_t x, unsigned bits)
@@ -93,13 +95,18 @@ void strmap_release(struct strmap *m)
     *m = (struct strmap){0};
 }
 
+static struct str slot_key(const struct strmap_slot *slot)
+{
+    return (struct str){slot->key, slot->key_len};
+}
+
 /* The slot that holds the key, or the empty one where it would go. The table is never full. */
-static struct strmap_slot *find(const struct strmap *m, struct str key, uint64_t hash)
+static struct strmap_slot *find(const struct strmap *m, struct str key, uint32_t hash)
 {
     size_t mask = m->cap - 1;
     for (size_t i = hash & mask;; i = (i + 1) & mask) {
         struct strmap_slot *slot = &m->slots[i];
-        if (!slot->value || (slot->hash == hash && str_eq(slot->key, key))) {
+        if (!slot->value || (slot->hash == hash && str_eq(slot_key(slot), key))) {
             return slot;
         }
     }
@@ -111,7 +118,7 @@ static struct strmap_slot *lookup(const struct strmap *m, struct str key)
     if (m->count == 0) {
         return NULL;
     }
-    struct strmap_slot *slot = find(m, key, strmap_hash(key));
+    struct strmap_slot *slot = find(m, key, (uint32_t)strmap_hash(key));
     return slot->value ? slot : NULL;
 }
 
@@ -131,7 +138,7 @@ static bool grow(struct strmap *m)
     for (size_t i = 0; i < m->cap; i++) {
         const struct strmap_slot *slot = &m->slots[i];
         if (slot->value) {
-            *find(&bigger, slot->key, slot->hash) = *slot;
+            *find(&bigger, slot_key(slot), slot->hash) = *slot;
         }
     }
     free(m->slots);
@@ -142,13 +149,13 @@ static bool grow(struct strmap *m)
 bool strmap_add(struct strmap *m, struct str key, void *value)
 {
     assert(value);
-    if (m->count >= m->cap / 4 * 3 && !grow(m)) {
+    if (key.n > UINT32_MAX || (m->count >= m->cap / 4 * 3 && !grow(m))) {
         return false;
     }
-    uint64_t hash = strmap_hash(key);
+    uint32_t hash = (uint32_t)strmap_hash(key);
     struct strmap_slot *slot = find(m, key, hash);
     assert(!slot->value);
-    *slot = (struct strmap_slot){.key = key, .value = value, .hash = hash};
+    *slot = (struct strmap_slot){key.p, value, (uint32_t)key.n, hash};
     m->count++;
     return true;
 }
@@ -158,7 +165,7 @@ void strmap_replace(struct strmap *m, struct str key, void *value)
     assert(value);
     struct strmap_slot *slot = lookup(m, key);
     assert(slot);
-    slot->key = key;
+    slot->key = key.p; /* of the same length */
     slot->value = value;
 }
 

@@ -35,7 +35,7 @@ struct hub *hub_free(struct hub *h)
 static bool array_add(struct sub_array *a, struct subscription *sub)
 {
     if (a->n == a->cap) {
-        uint32_t cap = a->cap ? a->cap * 2 : 4;
+        uint32_t cap = a->cap ? a->cap * 2 : 2; /* a user's own channel has one mostly */
         struct subscription **v = realloc(a->v, cap * sizeof(struct subscription *));
         if (!v) {
             return false;
@@ -55,17 +55,20 @@ static void array_remove(struct sub_array *a, struct subscription *sub)
     last->index = sub->index;
 }
 
+/* Takes it off `catching`: where it stood there, its place in the index is noted. */
 static bool index_user(struct view *v, struct subscription *sub)
 {
     struct str name = user_name(sub->user);
     struct subscription *first = strmap_get(&v->by_user, name);
+    if (first) {
+        first->same_user_prev = sub;
+        strmap_replace(&v->by_user, name, sub);
+    } else if (!strmap_add(&v->by_user, name, sub)) {
+        return false;
+    }
+    list_del(&sub->catching_node);
     sub->same_user_prev = NULL;
     sub->same_user_next = first;
-    if (!first) {
-        return strmap_add(&v->by_user, name, sub);
-    }
-    first->same_user_prev = sub;
-    strmap_replace(&v->by_user, name, sub);
     return true;
 }
 
@@ -81,8 +84,6 @@ static void unindex_user(struct view *v, struct subscription *sub)
     } else {
         (void)strmap_remove(&v->by_user, user_name(sub->user));
     }
-    sub->same_user_prev = NULL;
-    sub->same_user_next = NULL;
 }
 
 /* When memory is short the subscription stays in `catching`: the next event, or the next end of
@@ -93,11 +94,12 @@ void view_go_live(struct view *v, struct subscription *sub)
     if (!array_add(a, sub)) {
         return;
     }
-    if (sub->sight == SIGHT_PUBLIC && sub->user && !index_user(v, sub)) {
+    if (sub->sight != SIGHT_PUBLIC || !sub->user) {
+        list_del(&sub->catching_node);
+    } else if (!index_user(v, sub)) {
         array_remove(a, sub);
         return;
     }
-    list_del(&sub->catching_node);
     sub->state = SUB_LIVE;
     if (list_empty(&v->catching)) {
         replay_cache_drop(v);

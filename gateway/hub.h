@@ -38,13 +38,9 @@ enum sub_state { SUB_ASKING, SUB_WAITING, SUB_REPLAYING, SUB_LIVE };
 
 /* One session on one view. Embedded in nothing: made and freed by its session. */
 struct subscription {
-    struct session *session;   /* borrowed: its owner */
-    struct list session_node;  /* in the session's list */
-    struct view *view;         /* borrowed: lives as long as a subscription is on it */
-    struct user *user;         /* borrowed: the session's user, or NULL for nobody */
-    struct list catching_node; /* in the view's list while not LIVE */
-    struct subscription *same_user_prev, *same_user_next;
-    uint32_t index; /* in the view's array while LIVE */
+    struct session *session;    /* borrowed: its owner */
+    uint64_t cursor;            /* REPLAYING: last offset sent or passed; LIVE: last offset sent */
+    uint32_t replay_skipped[2]; /* scoreboards passed without their text: private, public */
     enum sub_state state : 8;
     enum sight sight : 8;
     bool check_first; /* legacy with several filters: ask handler->is_first() */
@@ -52,10 +48,18 @@ struct subscription {
     bool asked_bad;   /* … but unreadable */
     bool is_held;     /* `asked` is where it was when the topic became live before hub_allow() */
     bool goes_on;     /* legacy, held: from `cursor` rather than from `asked`, if that can be had */
-    bool wants_scoreboards;     /* legacy: something was lost, the newest ones are asked for */
-    uint32_t replay_skipped[2]; /* scoreboards passed without their text: private, public */
-    uint64_t cursor;            /* REPLAYING: last offset sent or passed; LIVE: last offset sent */
-    uint32_t asked_at;          /* feed_moment() then */
+    bool wants_scoreboards; /* legacy: something was lost, the newest ones are asked for */
+    struct view *view;      /* borrowed: lives as long as a subscription is on it */
+    struct user *user;      /* borrowed: the session's user, or NULL for nobody */
+    union {
+        struct list catching_node; /* in the view's list while not LIVE */
+        struct {                   /* while LIVE, and in the view's index of users */
+            struct subscription *same_user_prev, *same_user_next;
+        };
+    };
+    struct list session_node; /* in the session's list */
+    uint32_t index;           /* in the view's array while LIVE */
+    uint32_t asked_at;        /* feed_moment() then */
     struct position asked;
 };
 

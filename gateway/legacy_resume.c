@@ -94,7 +94,9 @@ bool resume_record_find(struct str record, struct str topic, struct position *ou
 
 void legacy_resume_joined(struct session_sub *ss, const struct position *p)
 {
-    ss->mark = (struct legacy_mark){.pinged = *p, .answered = *p};
+    if (ss->legacy) {
+        ss->legacy->mark = (struct legacy_mark){.pinged = *p, .answered = *p};
+    }
 }
 
 void legacy_resume_on_ping(struct session *s)
@@ -103,8 +105,8 @@ void legacy_resume_on_ping(struct session *s)
         struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
         struct position now;
         if (subscription_position(&ss->sub, &now)) {
-            ss->mark.answered = ss->mark.pinged;
-            ss->mark.pinged = now;
+            ss->legacy->mark.answered = ss->legacy->mark.pinged;
+            ss->legacy->mark.pinged = now;
         }
     }
 }
@@ -121,7 +123,7 @@ static bool position_of(const struct session_sub *ss, struct position *out)
         *out = ss->sub.asked; /* it has not begun: from where it was to begin */
         return ss->sub.has_asked && !ss->sub.asked_bad;
     }
-    const struct position *sure = &ss->mark.answered;
+    const struct position *sure = &ss->legacy->mark.answered;
     if (!is_certain(ss->sub.session) && position_same_epoch(sure, out) &&
         sure->offset < out->offset) {
         out->offset = sure->offset;
@@ -179,7 +181,7 @@ static bool write_record(struct session *s, struct keeping *k)
         const struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
         struct position p;
         char text[POSITION_TEXT_MAX + 1];
-        if (ss->filter.kind == TOPIC_ALL || !ss->sub.view || !position_of(ss, &p)) {
+        if (ss->legacy->filter.kind == TOPIC_ALL || !ss->sub.view || !position_of(ss, &p)) {
             continue; /* `all` has no log to go on from */
         }
         any = true;

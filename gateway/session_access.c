@@ -73,7 +73,7 @@ static void grants_forget(struct session *s)
 /* The filter that a channel is asked about: `/contest/a` for `/contest/a/admin` too. */
 static struct str filter_of(const struct session_sub *ss)
 {
-    size_t end = (size_t)(ss->name.p + ss->name.n - ss->text);
+    size_t end = (size_t)ss->name_at + ss->name_len;
     return (struct str){ss->text, end};
 }
 
@@ -93,8 +93,8 @@ static bool is_admin_of(const struct session_sub *ss, const struct auth_answer *
     if (a->admin) {
         return true;
     }
-    return ss->kind == VIEW_PROBLEM ? auth_answer_is_problem_admin(a, ss->name)
-                                    : auth_answer_is_contest_admin(a, ss->name);
+    return ss->kind == VIEW_PROBLEM ? auth_answer_is_problem_admin(a, session_sub_name(ss))
+                                    : auth_answer_is_contest_admin(a, session_sub_name(ss));
 }
 
 /* What was allowed and is only asked about again, for the same user, goes on as it was. */
@@ -171,7 +171,7 @@ void session_authorise(struct session *s, struct session_sub *ss)
 {
     switch (ss->kind) {
     case VIEW_USER:
-        if (s->user && (s->is_admin || str_eq(user_name(s->user), ss->name))) {
+        if (s->user && (s->is_admin || str_eq(user_name(s->user), session_sub_name(ss)))) {
             session_sub_allow(ss, SIGHT_ALL, STR_NONE);
         } else {
             session_sub_refuse(ss, s->user ? ERROR_FORBIDDEN : ERROR_UNAUTHORIZED, NULL);

@@ -23,24 +23,29 @@ struct rate {
     uint32_t at_s;
 };
 
+/* What only a legacy session keeps of a filter. */
+struct legacy_sub {
+    struct legacy_mark mark;
+    struct filter filter; /* its strings point into session->filters */
+};
+
 /* A channel that a session subscribed or asks for; a legacy filter. */
 struct scoreboard_lookup;
 struct session_sub {
     struct subscription sub;          /* sub.session_node is in session->subs */
     struct list asking_node;          /* in session->asking while the frontend is to be asked */
     char *command_id;                 /* owned: JSON text of the id to answer with, or NULL */
+    struct scoreboard_lookup *lookup; /* borrowed: under way in Redis, or NULL */
+    struct legacy_sub *legacy;        /* owned; NULL: a channel */
     uint32_t waits_since_s;           /* since when it waits for Redis; 0: it does not */
     uint32_t ends_s;                  /* when its scoreboard token ends; 0: it does not */
-    bool answered;                    /* `subscribed` was sent */
-    bool again;                       /* asked again after a change of user: success is silent */
-    bool keeps;                       /* asked again for the same user: no answer ends nothing */
-    struct scoreboard_lookup *lookup; /* borrowed: under way in Redis, or NULL */
-    enum view_kind kind;
-    struct legacy_mark mark;
-    struct filter filter; /* legacy; its strings point into session->filters */
-    struct str name;      /* of the channel; points into text */
-    size_t text_len;
-    char text[]; /* the channel as the client named it */
+    uint32_t text_len;
+    uint16_t name_at, name_len; /* of the channel, in text */
+    enum view_kind kind : 8;
+    bool answered; /* `subscribed` was sent */
+    bool again;    /* asked again after a change of user: success is silent */
+    bool keeps;    /* asked again for the same user: no answer ends nothing */
+    char text[];   /* the channel as the client named it */
 };
 
 /* A command that waits behind a pending auth. */
@@ -139,7 +144,12 @@ void session_access_forget(struct session *s);
 enum error_code session_error_of(enum auth_result r);
 
 /* session_sub.c */
-struct session_sub *session_sub_create(struct session *s, struct str text);
+struct session_sub *session_sub_create_filter(struct session *s, struct str text,
+                                              const struct filter *f);
+static inline struct str session_sub_name(const struct session_sub *ss)
+{
+    return (struct str){ss->text + ss->name_at, ss->name_len};
+}
 struct session_sub *session_sub_create_channel(struct session *s, struct str text,
                                                const struct channel *parsed);
 struct session_sub *session_sub_find(struct session *s, struct str channel);

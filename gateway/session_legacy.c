@@ -49,10 +49,11 @@ bool session_legacy_is_first(const struct subscription *sub, const struct event 
         const struct session_sub *other = LIST_ENTRY(it, struct session_sub, sub.session_node);
         is_after = is_after || other == self;
         /* Several `all` are those of several servers: an event is on one of them. */
-        bool before =
-            other->filter.kind < self->filter.kind || (other->filter.kind == self->filter.kind &&
-                                                       !is_after && self->filter.kind != TOPIC_ALL);
-        if (before && access_names(&other->filter, e) && access_sees(other->sub.sight, user, e)) {
+        bool before = other->legacy->filter.kind < self->legacy->filter.kind ||
+                      (other->legacy->filter.kind == self->legacy->filter.kind && !is_after &&
+                       self->legacy->filter.kind != TOPIC_ALL);
+        if (before && access_names(&other->legacy->filter, e) &&
+            access_sees(other->sub.sight, user, e)) {
             return false;
         }
     }
@@ -80,7 +81,7 @@ static void refuse(struct session *s, const struct auth_answer *a)
 
 static bool is_system_wide_refused(const struct session_sub *ss, const struct auth_answer *a)
 {
-    return ss->filter.kind == TOPIC_ALL && !a->admin;
+    return ss->legacy->filter.kind == TOPIC_ALL && !a->admin;
 }
 
 static void on_answer(const struct auth_answer *a, void *arg)
@@ -116,7 +117,7 @@ static void on_answer(const struct auth_answer *a, void *arg)
             continue;
         }
         ss->sub.user = s->user;
-        ss->sub.sight = sight_of(&ss->filter, a);
+        ss->sub.sight = sight_of(&ss->legacy->filter, a);
     }
     session_legacy_go_on(s);
 }
@@ -144,12 +145,10 @@ static bool join_filter(struct session *s, const struct filter *f, struct str te
     if (session_sub_find(s, text)) {
         return true;
     }
-    struct session_sub *ss = session_sub_create(s, text);
+    struct session_sub *ss = session_sub_create_filter(s, text, f);
     if (!ss) {
         return false;
     }
-    ss->kind = VIEW_LEGACY;
-    ss->filter = *f;
     return topic_of(f, &topic) && session_sub_join(ss, &topic, STR_NONE);
 }
 
@@ -159,12 +158,10 @@ static bool join_all_of_other_servers(struct session *s, const struct filter *f)
     for (unsigned i = 1; i < bus_servers(s->gw->bus); i++) {
         struct topic_name topic;
         topic.n = (size_t)snprintf(topic.z, sizeof(topic.z), "all/%u", i);
-        struct session_sub *ss = session_sub_create(s, topic_name_str(&topic));
+        struct session_sub *ss = session_sub_create_filter(s, topic_name_str(&topic), f);
         if (!ss) {
             return false;
         }
-        ss->kind = VIEW_LEGACY;
-        ss->filter = *f;
         if (!session_sub_join(ss, &topic, STR_NONE)) {
             return false;
         }
@@ -212,7 +209,7 @@ static bool is_as_before(const struct session *s, const struct auth_answer *a)
     }
     LIST_FOR_EACH (it, next, &s->subs) {
         const struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
-        if (sight_of(&ss->filter, a) != ss->sub.sight) {
+        if (sight_of(&ss->legacy->filter, a) != ss->sub.sight) {
             return false;
         }
     }

@@ -68,7 +68,7 @@ void session_scoreboard_look_up(struct session *s, struct session_sub *ss)
 {
     struct scoreboard_lookup *l = calloc(1, sizeof(*l));
     char key[128];
-    int n = snprintf(key, sizeof(key), "scoreboard:%.*s", STR_ARG(ss->name));
+    int n = snprintf(key, sizeof(key), "scoreboard:%.*s", STR_ARG(session_sub_name(ss)));
     struct str argv[] = {STR("HGETALL"), {key, (size_t)n}};
     if (!l || !bus_command(s->gw->bus, on_scoreboard, l, ARRAY_LEN(argv), argv)) {
         free(l);
@@ -90,7 +90,7 @@ void session_recheck_scoreboard(struct session *s, struct str token)
 {
     LIST_FOR_EACH (it, next, &s->subs) {
         struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
-        if (ss->kind == VIEW_SCOREBOARD && str_eq(ss->name, token) && !ss->lookup &&
+        if (ss->kind == VIEW_SCOREBOARD && str_eq(session_sub_name(ss), token) && !ss->lookup &&
             list_empty(&ss->asking_node)) { /* else the answer is still to come */
             session_sub_take_back(ss);
             session_scoreboard_look_up(s, ss);

@@ -9,14 +9,14 @@
 #include "gateway/session_scoreboard.h"
 #include "proto/limits.h"
 
-struct session_sub *session_sub_create(struct session *s, struct str text)
+static struct session_sub *session_sub_create(struct session *s, struct str text)
 {
     struct session_sub *ss = calloc(1, sizeof(*ss) + text.n);
     if (!ss) {
         return NULL;
     }
     memcpy(ss->text, text.p, text.n);
-    ss->text_len = text.n;
+    ss->text_len = (uint32_t)text.n;
     ss->sub.session = s;
     ss->sub.user = s->user;
     list_init(&ss->asking_node);
@@ -32,8 +32,24 @@ struct session_sub *session_sub_create_channel(struct session *s, struct str tex
     struct session_sub *ss = session_sub_create(s, text);
     if (ss) {
         ss->kind = (enum view_kind)parsed->kind;
-        ss->name = (struct str){ss->text + (parsed->name.p - text.p), parsed->name.n};
+        ss->name_at = (uint16_t)(parsed->name.p - text.p); /* a message is shorter than 64 KiB */
+        ss->name_len = (uint16_t)parsed->name.n;
     }
+    return ss;
+}
+
+struct session_sub *session_sub_create_filter(struct session *s, struct str text,
+                                              const struct filter *f)
+{
+    struct legacy_sub *legacy = calloc(1, sizeof(*legacy));
+    struct session_sub *ss = legacy ? session_sub_create(s, text) : NULL;
+    if (!ss) {
+        free(legacy);
+        return NULL;
+    }
+    ss->kind = VIEW_LEGACY;
+    ss->legacy = legacy;
+    legacy->filter = *f;
     return ss;
 }
 
@@ -67,6 +83,7 @@ void session_sub_free(struct session_sub *ss)
         ss->lookup->sub = NULL;
     }
     free(ss->command_id);
+    free(ss->legacy);
     free(ss);
 }
 
@@ -113,10 +130,10 @@ void session_sub_take_back(struct session_sub *ss)
 static bool topic_of(const struct session_sub *ss, struct str contest, struct topic_name *out)
 {
     switch (ss->kind) {
-    case VIEW_USER: return topic_name_make(TOPIC_USER, ss->name, out);
+    case VIEW_USER: return topic_name_make(TOPIC_USER, session_sub_name(ss), out);
     case VIEW_CONTEST:
-    case VIEW_CONTEST_ADMIN: return topic_name_make(TOPIC_CONTEST, ss->name, out);
-    case VIEW_PROBLEM: return topic_name_make(TOPIC_PROBLEM, ss->name, out);
+    case VIEW_CONTEST_ADMIN: return topic_name_make(TOPIC_CONTEST, session_sub_name(ss), out);
+    case VIEW_PROBLEM: return topic_name_make(TOPIC_PROBLEM, session_sub_name(ss), out);
     case VIEW_SCOREBOARD: return topic_name_make(TOPIC_CONTEST, contest, out);
     case VIEW_LEGACY:
     case VIEW_KINDS: break;

@@ -233,7 +233,7 @@ static void charge_unseen(struct ws_conn *c)
 /* False: the session is closing (now). */
 static bool is_masked(struct ws_conn *c)
 {
-    if (c->state == OPEN && !ws_masking_holds(&c->masking, lws_get_socket_fd(c->wsi))) {
+    if (c->state == OPEN && !ws_masking_holds(&c->masking, c->fd)) {
         session_close(c->session, CLOSE_PROTOCOL, "a frame without a mask");
     }
     return c->state == OPEN;

@@ -53,62 +53,68 @@ static const char *read_user(yyjson_val *v, struct str *out)
     return name_is_user(*out) ? NULL : "must be a user name";
 }
 
-static const char *read_alias(yyjson_val *v, struct str *out)
+static const char *read_alias(yyjson_val *v, void *out_str)
 {
+    struct str *out = out_str;
     *out = text_of(v);
     return name_is_alias(*out) ? NULL : "must be an alias";
 }
 
-static const char *read_problemset(yyjson_val *v, int64_t *out)
+static const char *read_problemset(yyjson_val *v, void *out_i64)
 {
+    int64_t *out = out_i64;
     *out = yyjson_get_sint(v);
     return yyjson_is_int(v) && *out > 0 ? NULL : "must be a positive integer";
 }
 
-static const char *read_aliases(yyjson_val *v, struct name_list *out)
+/* A list of what one reader reads. */
+struct list_kind {
+    const char *(*read)(yyjson_val *v, void *out);
+    size_t item_bytes;
+    const char *wrong;
+};
+
+static const char *read_list(yyjson_val *v, const struct list_kind *kind, void **out_items,
+                             size_t *out_n)
 {
-    const char *wrong = "must be a list of aliases";
     if (!yyjson_is_arr(v)) {
-        return wrong;
+        return kind->wrong;
     }
-    out->v = calloc(yyjson_arr_size(v) + 1, sizeof(*out->v));
-    if (!out->v) {
+    char *items = calloc(yyjson_arr_size(v) + 1, kind->item_bytes);
+    if (!items) {
         return "out of memory";
     }
+    *out_items = items; /* the caller's, whatever is in it */
     size_t i;
     size_t max;
     yyjson_val *item;
     yyjson_arr_foreach(v, i, max, item)
     {
-        if (read_alias(item, &out->v[i])) {
-            return wrong;
+        if (kind->read(item, items + i * kind->item_bytes)) {
+            return kind->wrong;
         }
-        out->n++;
     }
+    *out_n = max;
     return NULL;
+}
+
+static const char *read_aliases(yyjson_val *v, struct name_list *out)
+{
+    static const struct list_kind kind = {read_alias, sizeof(*out->v), "must be a list of aliases"};
+    void *items = NULL;
+    const char *wrong = read_list(v, &kind, &items, &out->n);
+    out->v = items;
+    return wrong;
 }
 
 static const char *read_problemsets(yyjson_val *v, struct number_list *out)
 {
-    const char *wrong = "must be a list of positive integers";
-    if (!yyjson_is_arr(v)) {
-        return wrong;
-    }
-    out->v = calloc(yyjson_arr_size(v) + 1, sizeof(*out->v));
-    if (!out->v) {
-        return "out of memory";
-    }
-    size_t i;
-    size_t max;
-    yyjson_val *item;
-    yyjson_arr_foreach(v, i, max, item)
-    {
-        if (read_problemset(item, &out->v[i])) {
-            return wrong;
-        }
-        out->n++;
-    }
-    return NULL;
+    static const struct list_kind kind = {read_problemset, sizeof(*out->v),
+                                          "must be a list of positive integers"};
+    void *items = NULL;
+    const char *wrong = read_list(v, &kind, &items, &out->n);
+    out->v = items;
+    return wrong;
 }
 
 static const char *read_value(yyjson_val *v, enum field_kind kind, void *out)

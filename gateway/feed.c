@@ -20,7 +20,7 @@ static void feed_free(struct feed *f)
     list_del(&f->node);
     feed_drop_waiting(f);
     feed_ring_clear(f);
-    ring_release(&f->older);
+    feed_drop_backfill(f);
     free(f);
 }
 
@@ -229,6 +229,11 @@ void feed_put(struct feed *f)
 bool feed_is_live(const struct feed *f)
 {
     return f->state == FEED_LIVE;
+}
+
+struct str feed_topic(const struct feed *f)
+{
+    return f->topic;
 }
 
 const struct position *feed_position(const struct feed *f)

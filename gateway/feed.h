@@ -68,6 +68,7 @@ void feeds_on_message(struct feeds *all, struct str topic, struct str bytes);
 struct feed *feed_get(struct feeds *all, struct str topic, void *owner);
 /* The owner lets go; nothing is called for it any more. */
 void feed_put(struct feed *feed);
+struct str feed_topic(const struct feed *feed); /* as long as the feed */
 bool feed_is_live(const struct feed *feed);
 /* The last contiguous position; its epoch is "" until first known. */
 const struct position *feed_position(const struct feed *feed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ring of recent events, and older ones from the log in front of it for clients that resume:
  * read once, however many ask. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -81,16 +82,24 @@ enum feed_reach feed_reach(struct feed *f, uint64_t after)
     if (after < f->log_floor) {
         return FEED_LOST;
     }
-    if (!f->backfill_pending || after < f->backfill_after) {
+    if (!f->backfill || after < f->backfill->after) {
         feed_start_backfill(f, after);
     }
     return FEED_ASKED;
 }
 
+void feed_drop_backfill(struct feed *f)
+{
+    if (f->backfill) {
+        ring_release(&f->backfill->older);
+        free(f->backfill);
+        f->backfill = NULL;
+    }
+}
+
 static void end_backfill(struct feed *f)
 {
-    ring_release(&f->older);
-    f->backfill_pending = false;
+    feed_drop_backfill(f);
     if (f->owner) {
         f->feeds->handler->on_backfill(f->owner);
     }
@@ -99,14 +108,13 @@ static void end_backfill(struct feed *f)
 /* No answer now. Who waits is told later, not at once: it might fail at once again, for ever. */
 static void postpone_backfill(struct feed *f)
 {
-    ring_release(&f->older);
-    f->backfill_pending = false;
+    feed_drop_backfill(f);
     f->backfill_owed = true;
 }
 
 void feed_retry_backfill(struct feed *f)
 {
-    if (f->backfill_owed && !f->backfill_pending) {
+    if (f->backfill_owed && !f->backfill) {
         f->backfill_owed = false;
         if (f->owner) {
             f->feeds->handler->on_backfill(f->owner);
@@ -130,13 +138,15 @@ static bool take_older(struct feed *f, const struct bus_page *page)
         if (!feed_decode(f, bytes, &p)) {
             return false;
         }
-        uint64_t next = f->older.count ? f->older.first + f->older.count : f->backfill_after + 1;
+        uint64_t next = f->backfill->older.count
+                            ? f->backfill->older.first + f->backfill->older.count
+                            : f->backfill->after + 1;
         if (p.position.offset != next || p.position.offset > ring_floor(f)) {
             return p.position.offset > ring_floor(f); /* the ring has it from here on */
         }
         struct msg *m = p.event.is_marker ? NULL : msg_copy(bytes);
-        bool ok =
-            (m || p.event.is_marker) && ring_append(&f->older, next, m, feed_ring_kind(&p.event));
+        bool ok = (m || p.event.is_marker) &&
+                  ring_append(&f->backfill->older, next, m, feed_ring_kind(&p.event));
         msg_unref(m);
         if (!ok) {
             return false;
@@ -155,7 +165,7 @@ static void fill_states(struct feed *f, const struct bus_page *page)
         }
         struct msg *m = msg_copy(page->state[kind]);
         if (m) {
-            (void)ring_fill(&f->older, p.position.offset, feed_ring_kind(&p.event), m);
+            (void)ring_fill(&f->backfill->older, p.position.offset, feed_ring_kind(&p.event), m);
             msg_unref(m);
         }
     }
@@ -180,12 +190,12 @@ static bool send_backfill(struct feed *f);
 
 static void finish_backfill(struct feed *f, const struct bus_page *page)
 {
-    uint64_t after = f->backfill_after;
+    uint64_t after = f->backfill->after;
     uint64_t floor = ring_floor(f);
     size_t before = f->ring.bytes;
 
     fill_states(f, page);
-    if (!ring_join(&f->ring, &f->older)) {
+    if (!ring_join(&f->ring, &f->backfill->older)) {
         end_unreached(f, after + 1);
         return;
     }
@@ -210,34 +220,34 @@ static void on_older_page(const struct bus_page *page, void *arg)
     if (!feed_answered(f)) {
         return;
     }
-    if (strcmp(f->backfill_epoch, f->position.epoch) != 0) {
+    if (strcmp(f->backfill->epoch, f->position.epoch) != 0) {
         end_backfill(f); /* what it was for is history */
         return;
     }
-    if (!page || !str_eq(page->epoch, str_of(f->backfill_epoch))) {
+    if (!page || !str_eq(page->epoch, str_of(f->backfill->epoch))) {
         postpone_backfill(f);
         if (page && f->state == FEED_LIVE) {
             feed_start_read(f); /* another history, which nobody has told us of yet */
         }
         return;
     }
-    size_t before = f->older.count;
+    size_t before = f->backfill->older.count;
     if (!take_older(f, page)) {
-        struct position first = {.offset = f->backfill_after + 1};
+        struct position first = {.offset = f->backfill->after + 1};
         if (page->n_entries > 0 &&
             published_position(bus_page_entry(page, 0), &first) != EVENT_OK) {
             first.offset = f->position.offset;
         }
         /* At least one further on than asked for, or it would be asked for again and again. */
-        end_unreached(f, MAX(first.offset, f->backfill_after + 2) - 1);
+        end_unreached(f, MAX(first.offset, f->backfill->after + 2) - 1);
         return;
     }
-    uint64_t last = f->backfill_after + f->older.count;
+    uint64_t last = f->backfill->after + f->backfill->older.count;
     if (last >= ring_floor(f)) {
         finish_backfill(f, page);
         return;
     }
-    if (f->older.count == before) {
+    if (f->backfill->older.count == before) {
         end_unreached(f, ring_floor(f)); /* the log is empty where it should not be */
         return;
     }
@@ -250,7 +260,7 @@ static bool send_backfill(struct feed *f)
 {
     struct bus_read q = {
         .topic = f->topic,
-        .after = f->backfill_after + f->older.count,
+        .after = f->backfill->after + f->backfill->older.count,
         .count = LIMIT_LOG_PAGE_ENTRIES,
         .states = true,
     };
@@ -261,15 +271,20 @@ static bool send_backfill(struct feed *f)
 
 void feed_start_backfill(struct feed *f, uint64_t after)
 {
-    if (f->backfill_pending) {
+    if (f->backfill) {
         /* Somebody needs still older ones: the read under way ends first, then feed_reach() is
          * asked again and starts over. */
         return;
     }
-    f->backfill_after = after;
-    memcpy(f->backfill_epoch, f->position.epoch, sizeof(f->backfill_epoch));
-    f->backfill_pending = send_backfill(f);
-    f->backfill_owed = !f->backfill_pending;
+    f->backfill = calloc(1, sizeof(*f->backfill));
+    if (f->backfill) {
+        f->backfill->after = after;
+        memcpy(f->backfill->epoch, f->position.epoch, sizeof(f->backfill->epoch));
+    }
+    f->backfill_owed = !f->backfill || !send_backfill(f);
+    if (f->backfill_owed) {
+        feed_drop_backfill(f);
+    }
 }
 
 /* ---- the newest scoreboards by themselves ---- */

@@ -122,16 +122,14 @@ void view_out_of_live(struct view *v, struct subscription *sub)
 
 static struct topic *topic_create(struct hub *h, struct str name)
 {
-    struct topic *t = calloc(1, sizeof(*t) + name.n);
+    struct topic *t = calloc(1, sizeof(*t));
     if (!t) {
         return NULL;
     }
-    memcpy(t->text, name.p, name.n);
-    t->name = (struct str){t->text, name.n};
     t->hub = h;
     list_init(&t->views);
-    t->feed = feed_get(h->feeds, t->name, t);
-    if (!t->feed || !strmap_add(&h->topics, t->name, t)) {
+    t->feed = feed_get(h->feeds, name, t);
+    if (!t->feed || !strmap_add(&h->topics, feed_topic(t->feed), t)) {
         if (t->feed) {
             feed_put(t->feed);
         }
@@ -144,7 +142,7 @@ static struct topic *topic_create(struct hub *h, struct str name)
 static void topic_drop_if_unused(struct topic *t)
 {
     if (list_empty(&t->views)) {
-        (void)strmap_remove(&t->hub->topics, t->name);
+        (void)strmap_remove(&t->hub->topics, feed_topic(t->feed));
         feed_put(t->feed);
         free(t);
     }
@@ -169,7 +167,7 @@ static struct view *view_create(struct topic *t, const struct hub_place *place)
         v->kind = place->kind;
         v->id = ++t->hub->next_view_id;
         list_init(&v->catching);
-        v->label_len = place->label.n;
+        v->label_len = (uint32_t)place->label.n;
         if (place->label.n) {
             memcpy(v->label, place->label.p, place->label.n);
         }
@@ -287,5 +285,5 @@ enum view_kind subscription_kind(const struct subscription *sub)
 
 struct str subscription_topic(const struct subscription *sub)
 {
-    return sub->view->topic->name;
+    return feed_topic(sub->view->topic->feed);
 }

@@ -22,14 +22,14 @@ struct view {
     struct topic *topic; /* borrowed */
     struct list node;    /* in topic->views */
     enum view_kind kind;
-    uint32_t id;                /* for the tags of scoreboards; never reused */
-    uint32_t n_subs;            /* in every state */
+    uint32_t id;     /* for the tags of scoreboards; never reused */
+    uint32_t n_subs; /* in every state */
+    uint32_t label_len;
     struct sub_array all;       /* LIVE, sees everything */
     struct sub_array rest;      /* LIVE, sees public events and its user's */
     struct strmap by_user;      /* user's name -> first of `rest`, chained by same_user_next */
     struct list catching;       /* not LIVE */
     struct replay_cache *cache; /* owned; while somebody replays */
-    size_t label_len;
     char label[];
 };
 
@@ -37,8 +37,6 @@ struct topic {
     struct hub *hub;   /* borrowed */
     struct feed *feed; /* held */
     struct list views;
-    struct str name; /* points at text */
-    char text[];
 };
 
 struct hub {

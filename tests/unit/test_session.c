@@ -7,6 +7,9 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
+#include "gateway/feed_internal.h"
+#include "gateway/hub_internal.h"
+#include "gateway/session_internal.h"
 #include "tests/unit/session_texts.h"
 
 /* ---- plain commands ---- */
@@ -65,6 +68,23 @@ static void subscribe_asks_the_frontend_and_then_redis(void **state)
     stage_event(g, "ana", false);
     stage_assert_heard(c, RUN("/contest/a", A ":1"));
     assert_int_equal(g->metrics.subscriptions, 1);
+}
+
+/* A budget (docs/performance.md): tens of thousands of idle connections hold nothing else of ours
+ * but strings and ws_conn. What goes over it belongs into something that is allocated when needed. */
+static void idle_session_with_two_channels_stays_within_its_budget(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = stage_connect(g, 0);
+    stage_say(g, c, SUBSCRIBE("/contest/a"));
+    stage_answer_user(g, "");
+    stage_confirm(g, "contest/a");
+    stage_event(g, "", true);
+    assert_int_equal(outq_heap_bytes(&c->s->out), 0);
+
+    assert_in_range(sizeof(struct session) + 2 * sizeof(struct session_sub), 1, 768);
+    assert_in_range(sizeof(struct topic) + sizeof(struct view) + sizeof(struct feed), 1, 408);
+    assert_in_range(offsetof(struct session, out) + sizeof(struct outq), 1, 128); /* prefetch() */
 }
 
 static void refusals_of_the_frontend_become_their_errors(void **state)
@@ -427,6 +447,7 @@ int main(void)
         TEST(ping_is_answered_and_bare_ping_is_not),
         TEST(what_is_no_command_is_a_bad_request_and_the_connection_stays),
         TEST(subscribe_asks_the_frontend_and_then_redis),
+        TEST(idle_session_with_two_channels_stays_within_its_budget),
         TEST(refusals_of_the_frontend_become_their_errors),
         TEST(user_channel_is_decided_without_a_question),
         TEST(system_admin_may_see_every_user),

@@ -13,13 +13,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "publish_lua.h"
 #include "publisher/bus_backlog.h"
+#include "publisher/bus_moves.h"
 #include "publisher/log_limit.h"
 #include "publisher/pub_metrics.h"
+#include "renew_lua.h"
 
 enum {
     UNSENT_WINDOW = 128 * 1024,
@@ -27,7 +31,8 @@ enum {
     RETRY_MS = 1000, /* of kept events, while Redis refuses them */
     BEAT_MS = 5000,
     LOG_INTERVAL_MS = 10000,
-    SCRIPTS_MAX = 4,
+    OWN_SCRIPTS = 2,
+    SCRIPTS_MAX = OWN_SCRIPTS + 2,
 };
 
 struct bus_writer {
@@ -36,10 +41,11 @@ struct bus_writer {
     struct pub_metrics *metrics; /* borrowed */
     char *prefix;                /* owned */
     char *beat_channel;          /* owned */
-    struct redis_script publish;
+    struct redis_script publish, renew;
     struct redis_script *scripts[SCRIPTS_MAX]; /* borrowed, but for ours */
     size_t n_scripts;
     struct bus_backlog backlog;
+    struct bus_moves moves;
     struct timer beat;
     struct timer kept_tick;
     uint64_t kept_not_before_ms; /* Redis refuses at the moment */
@@ -54,9 +60,48 @@ struct bus_writer {
 
 static void pump(struct bus_writer *w);
 
+static void renew(struct bus_writer *w);
+
+static void on_renewed(const struct redisReply *r, void *arg)
+{
+    struct bus_writer *w = arg;
+    bool done = r && r->type == REDIS_REPLY_INTEGER;
+    bus_moves_settle(&w->moves, done);
+    if (done) {
+        if (r->integer > 0) {
+            log_warn("left another history: topics begin anew", LF_I64("topics", r->integer));
+        }
+        renew(w);
+    }
+}
+
+/* What was acknowledged elsewhere becomes a reset, some topics at a time. */
+static void renew(struct bus_writer *w)
+{
+    struct moves_batch batch;
+    if (w->stopping || !bus_writer_is_ready(w) ||
+        !bus_moves_take(&w->moves, loop_now_ms(w->loop), &batch)) {
+        return;
+    }
+    char epoch[EPOCH_LEN + 1], ages[MOVES_BATCH_MAX][24];
+    struct str argv[2 * MOVES_BATCH_MAX + 1];
+    size_t n = batch.n;
+    memcpy(argv, batch.names, n * sizeof(*argv));
+    (void)snprintf(epoch, sizeof(epoch), "%016" PRIx64, random_u64());
+    argv[n] = str_of(epoch);
+    for (size_t i = 0; i < n; i++) {
+        (void)snprintf(ages[i], sizeof(ages[i]), "%" PRIu64, batch.ages_ms[i]);
+        argv[n + 1 + i] = str_of(ages[i]);
+    }
+    if (!redis_link_eval(w->link, &w->renew, on_renewed, w, (int)n, (int)(2 * n + 1), argv)) {
+        bus_moves_settle(&w->moves, false);
+    }
+}
+
 static void on_kept_tick(void *arg)
 {
     struct bus_writer *w = arg;
+    renew(w);
     bus_backlog_expire_kept(&w->backlog);
     pump(w);
 }
@@ -73,6 +118,7 @@ static void on_executed(struct bus_writer *w, struct bus_write *e, const struct 
         w->metrics->kept_written++;
     }
     if (reply_is(r, "ok")) {
+        bus_moves_note(&w->moves, e->argv, e->n_keys, loop_now_ms(w->loop));
         bus_backlog_tell(&w->backlog, e, BUS_WRITTEN, STR_NONE);
     } else if (reply_is(r, "again") && r->elements == 2 && r->element[1]->str &&
                r->element[1]->len > 0) {
@@ -226,6 +272,7 @@ static void on_servers(const struct redisReply *r, void *arg)
     if (!w->agrees) {
         log_error("another list of redis servers is in use: not ready until P:servers says ours");
     }
+    renew(w);
     pump(w);
 }
 
@@ -263,6 +310,7 @@ static void on_ready(void *arg)
     }
     w->metrics->redis_unsafe = unsafe;
     w->kept_not_before_ms = 0;
+    bus_moves_arrive(&w->moves, str_of(redis_link_history(w->link)));
     if (w->metrics->kept > 0) {
         log_info("writing kept events", LF_I64("kept", w->metrics->kept));
     }
@@ -280,7 +328,9 @@ static const struct redis_link_handler link_handler = {.on_ready = on_ready, .on
 
 static int create_link(struct bus_writer *w, const struct bus_writer_options *o)
 {
-    assert(o->n_scripts < SCRIPTS_MAX);
+    assert(o->n_scripts <= SCRIPTS_MAX - OWN_SCRIPTS);
+    redis_script_init(&w->renew, "renew.lua", renew_lua, renew_lua_len);
+    w->scripts[w->n_scripts++] = &w->renew;
     redis_script_init(&w->publish, "publish.lua", publish_lua, publish_lua_len);
     w->scripts[w->n_scripts++] = &w->publish;
     for (size_t i = 0; i < o->n_scripts; i++) {
@@ -343,6 +393,7 @@ struct bus_writer *bus_writer_free(struct bus_writer *w)
     w->stopping = true;
     w->link = redis_link_free(w->link); /* ends what was sent */
     bus_backlog_release(&w->backlog);
+    bus_moves_release(&w->moves);
     timer_release(&w->beat);
     timer_release(&w->kept_tick);
     free(w->prefix);

@@ -270,6 +270,25 @@ def test_sigterm_closes_clients_with_1012_and_exits_0(make_stack):
     stack.gateway.stop()
 
 
+def test_leaving_gateway_is_not_ready_and_takes_nobody_before_its_clients_go(make_stack):
+    stack = make_stack(settings={"Broadcaster": {"DrainSeconds": 3}})
+    place = stack.place()
+    clients = [stack.ws("ana").subscribed(place.contest_channel) for _ in range(5)]
+    process = stack.gateway.process
+    process.signal(signal.SIGTERM)
+    wait_until(lambda: stack.gateway.answers() == 503, what="/ready to fall")
+    with pytest.raises(OSError):
+        stack.ws("ana")
+    stack.post(events.contest_update(place, 7))
+    for client in clients:  # they stay as long as they may, and miss nothing meanwhile
+        kinds = {m["type"] for m in client.recv_until(lambda m: m["type"] == "reconnect")}
+        if "contest_update" not in kinds:
+            client.recv_until(lambda m: m["type"] == "contest_update")
+    assert [client.wait_closed() for client in clients] == [1012] * len(clients)
+    assert process.wait() == 0
+    stack.gateway.stop()
+
+
 @pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_sigterm_and_sigint_end_with_status_0(make_stack, name, number):

@@ -115,6 +115,19 @@ def test_connections_stay_while_redis_is_away(running, lone_redis):
     assert client.unsubscribe(place.contest_channel)["type"] == "unsubscribed"
 
 
+def test_new_subscription_without_redis_is_unavailable_after_a_while(running, lone_redis):
+    lone_redis.kill()
+    wait_until(lambda: running.gateway.metrics()["broadcaster_redis_up"] == 0, 20, "the loss")
+    client, place = running.ws("ana"), running.place()
+    client.send({"type": "subscribe", "channel": place.contest_channel})
+    assert client.ask({"type": "ping"}) == {"type": "pong"}, "it waits"
+    refusal = client.recv(timeout=15)
+    assert (refusal["error"], refusal["channel"]) == ("unavailable", place.contest_channel)
+    lone_redis.start()
+    running.gateway.wait_ready()
+    assert client.subscribe(place.contest_channel)["type"] == "subscribed"
+
+
 def test_gateway_stays_ready_through_a_blip_of_redis(running, lone_redis):
     lone_redis.kill()
     wait_until(lambda: running.gateway.metrics()["broadcaster_redis_up"] == 0, 20, "the loss")

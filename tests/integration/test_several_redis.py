@@ -111,3 +111,40 @@ def test_process_with_another_list_is_not_ready(spread, servers, make_stack):
         assert stranger.get("/ready").status == 503
     finally:
         stranger.stop()
+
+
+def test_one_more_server_moves_only_its_share_and_what_moved_is_not_recovered(
+        make_stack, servers):
+    """As docs/operations.md says: all are stopped, the old lists are forgotten, all start again."""
+    stack = make_stack(redis_server=servers[0],
+                       settings={"Redis": {"URLs": [s.url for s in servers[:2]]}})
+    places, positions = [stack.place() for _ in range(24)], []
+    client = stack.ws("root")
+    for place in places:
+        client.subscribe(place.contest_channel)
+        stack.post(events.contest_update(place, 1))
+        positions.append(client.recv()["position"])
+    old_homes = [topics_of(server) for server in servers[:2]]
+    stack.close_clients()
+    for service in stack.services:
+        service.stop()
+    for server in servers[:2]:
+        with server.client() as redis:
+            redis.delete("omegaup:events:servers")
+    for service in stack.services:
+        service.settings["Redis"]["URLs"] = [s.url for s in servers]
+        service.start()
+    client = stack.ws("root")
+    moved = 0
+    for place, position in zip(places, positions):
+        stack.post(events.contest_update(place, 2))
+        is_moved = f"contest/{place.contest}" in topics_of(servers[2])
+        moved += is_moved
+        answer = client.subscribe(place.contest_channel, position=position)
+        assert answer["recovered"] is not is_moved
+        if not is_moved:
+            assert client.recv()["data"]["n"] == 2
+    assert 0 < moved < 16  # a third of them, as names happen to fall
+    for server, homes in zip(servers, old_homes):
+        assert {t for t in topics_of(server) if t.startswith("contest/")} == \
+            {t for t in homes if t.startswith("contest/")}, "nothing moves between the old ones"

@@ -6,7 +6,7 @@ import subprocess
 from support.process import ROOT
 
 from .mutants import MUTANTS
-from .runner import Suite
+from .campaign import Suite
 
 LEFT_OUT = shutil.ignore_patterns("build", ".git", "node_modules", "__pycache__")
 TARGETS = ("broadcaster-gateway", "broadcaster-publisher")
@@ -63,6 +63,7 @@ def hunt(mutant, options, directory, build):
 def run_mutants(options, directory):
     directory.mkdir(parents=True, exist_ok=True)
     options.first_seed, options.results = options.seed, None
+    options.resume = False
     copy = Copy(directory)
     assert copy.make(), f"the sources do not build: {copy.log}"
     wanted = [m for m in MUTANTS if not options.only or m.name in options.only]

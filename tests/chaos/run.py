@@ -28,6 +28,7 @@ class Result:
     resumed: int = 0
     recovery: float = 0.0  # seconds from the end of the fault until everybody was complete
     seconds: float = 0.0
+    commit: str = ""     # of the sources
 
 
 class Run:

@@ -49,7 +49,7 @@ def free_port():
             return port
 
 
-def _die_with_parent():
+def die_with_parent():
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -69,7 +69,7 @@ class Process:
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory,
-                env=environment, preexec_fn=_die_with_parent)
+                env=environment, preexec_fn=die_with_parent)
         self.pid = self.popen.pid
 
     def log(self):

@@ -15,6 +15,8 @@ class Fault:
     rate = 60.0           # events per second
     pad_bytes = 0         # greatest padding of an event, 0: small ones
     clients = 200
+    seconds = 4.5         # about so long is a run, for the order of a campaign
+    heavy = False         # not two of these at the same time
     settle_limit = 45.0   # seconds until everybody must be complete
 
     async def prepare(self, run):

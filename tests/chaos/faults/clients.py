@@ -81,6 +81,7 @@ class TwoThousand(Fault):
     clients = 2000
     rate = 8.0
     fresh = True
+    seconds, heavy = 14.0, True
 
     def reads(self, run):
         return sum(gateway.metrics().total("broadcaster_log_reads_total")

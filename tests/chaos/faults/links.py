@@ -38,6 +38,7 @@ class HalfClosed(Fault):
 class BlackHole(Fault):
     """Long ones are found out (5 s without an answer), short ones only delay."""
     link, kind = None, "gateway"
+    seconds = 8.0
 
     async def inject(self, run):
         services = run.world.gateways if self.kind == "gateway" else run.world.publishers

@@ -45,6 +45,7 @@ class KilledAnytime(Killed):
 class Race(Fault):
     name = "key-race"
     about = "two publishers get the same Idempotency-Key at the same time"
+    seconds = 7.0
 
     async def inject(self, run):
         backends = [Backend(port) for port in run.traffic.ports]

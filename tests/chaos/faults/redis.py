@@ -45,6 +45,7 @@ class AppendOnly(Fault):
 class Frozen(Fault):
     name = "redis-frozen"
     about = "Redis stands still (SIGSTOP) for 1 to 30 s"
+    seconds = 8.0
 
     async def inject(self, run):
         redis = run.world.redis.process
@@ -68,6 +69,7 @@ class KillPubsub(Fault):
 class OutputBuffer(Fault):
     name = "output-buffer-limit"
     about = "Redis closes the subscriber over its output buffer limit"
+    seconds = 7.0
     pad_bytes = 6000
 
     async def inject(self, run):

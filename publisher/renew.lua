@@ -17,7 +17,7 @@ local age = (tonumber(string.match(server, 'uptime_in_seconds:(%d+)')) + 1) * 10
 local renewed = 0
 for i, name in ipairs(KEYS) do
     local pos = name .. ':pos'
-    if redis.call('HGET', pos, 'r') == history and tonumber(ARGV[i + 1]) <= age then
+    if redis.call('HMGET', pos, 'r')[1] == history and tonumber(ARGV[i + 1]) <= age then
         redis.call('DEL', pos, name .. ':log', name .. ':state:public', name .. ':state:private')
         redis.call('HSET', pos, 'e', ARGV[1], 'o', '0', 'r', history)
         redis.call('PEXPIRE', pos, 604800000)

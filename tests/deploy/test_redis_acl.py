@@ -72,6 +72,20 @@ def test_run_with_a_contest_notes_its_scoreboard_refresh(running):
     assert client.recv()["type"] == "run_update"
 
 
+def test_publisher_from_another_history_renews_what_others_began(running, secured):
+    place = running.place()
+    client = running.ws("ana").subscribed(place.contest_channel)
+    running.post(events.contest_update(place, 1))
+    assert client.recv()["data"]["n"] == 1
+    secured.change_history()
+    secured.cut("broadcaster-subscriber")
+    client.recv_until(lambda m: m["type"] == "reset")
+    secured.cut("broadcaster-writer")
+    wait_until(lambda: "left another history" in running.publisher.process.log(), 20,
+               "the publisher to renew")
+    running.publisher.wait_ready()
+
+
 def test_control_reaches_the_gateways(running):
     backend = running.backend()
     place = running.place()

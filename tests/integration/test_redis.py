@@ -222,6 +222,30 @@ def test_request_with_a_key_waits_and_a_second_one_is_409_meanwhile(running, lon
     assert (again.status, again.json()["id"]) == (200, answers[0].json()["id"])
 
 
+def test_publisher_that_comes_after_the_gateways_to_another_history_resets_once_more(
+        running, lone_redis):
+    """What it was acknowledged in the old one may be lost, and the first reset came too early."""
+    place = running.place()
+    client = running.ws("ana").subscribed(place.contest_channel)
+    running.post(events.contest_update(place, 1))
+    old = client.recv()["position"]
+    lone_redis.change_history()
+    lone_redis.cut("broadcaster-subscriber")
+    first = client.recv_until(lambda m: m["type"] == "reset")[-1]["position"]
+    lone_redis.cut("broadcaster-writer")
+    wait_until(lambda: "left another history" in running.publisher.process.log(), 20,
+               "the publisher to renew")
+    running.publisher.wait_ready()
+    running.post(events.contest_update(place, 2))
+    second = client.recv_until(lambda m: m["type"] == "reset")[-1]["position"]
+    assert client.recv()["data"]["n"] == 2
+    assert len({p.partition(":")[0] for p in (old, first, second)}) == 3
+    lone_redis.cut("broadcaster-writer")  # the same history again: nothing to be done
+    wait_until(lambda: running.backend().post(events.contest_update(place, 3)).status == 200,
+               20, "the publisher")
+    assert client.recv()["data"]["n"] == 3
+
+
 def test_events_missed_while_the_gateway_was_cut_off_are_mended(running, lone_redis):
     """The link to Redis is lost, the log is not: the client gets the missing events itself."""
     place = running.place()

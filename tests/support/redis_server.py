@@ -41,6 +41,19 @@ class RedisServer:
         with self.client() as client:
             return {name.decode() for name in client.pubsub_channels(pattern)}
 
+    def change_history(self):
+        """As if it had been demoted and promoted again; nothing is lost, no connection is cut."""
+        with self.client() as client:
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            client.execute_command("REPLICAOF", "NO", "ONE")
+
+    def cut(self, name):
+        """Ends the connections that gave themselves this name."""
+        with self.client() as client:
+            for other in client.client_list():
+                if other["name"] == name:
+                    client.client_kill_filter(_id=other["id"])
+
     def stop(self):
         if self.process:
             self.process.stop()

@@ -97,7 +97,7 @@ class Run:
         return f"{len(late)} clients wait for answers, as {late[0].number} for {late[0].waiting}"
 
     async def _settle(self):
-        """Everybody has seen an event that was posted after the fault."""
+        """Everybody has seen the newest event of all, which was posted after the fault."""
         first = await self.traffic.mark_the_end(self.users)
         end = time.monotonic() + self.fault.settle_limit
         again = time.monotonic() + ROUND
@@ -110,7 +110,7 @@ class Run:
                 f"{len(late)} channels are not complete {self.fault.settle_limit} s after the " \
                 f"fault, as {late[0][1]} of client {late[0][0]}"
             if time.monotonic() > again:
-                await self.traffic.mark_the_end(self.users)
+                first = await self.traffic.mark_the_end(self.users)
                 again = time.monotonic() + ROUND
             await asyncio.sleep(POLL)
 

@@ -12,7 +12,7 @@ from .traffic import Traffic
 from .world import places_of
 
 SUBSCRIBE_LIMIT = 30.0
-ROUND = 6.0  # seconds after which the end is marked once more
+ROUND, LAST_ROUND = 2.0, 10.0  # seconds after which the end is marked once more
 POLL = 0.05
 
 
@@ -83,8 +83,10 @@ class Run:
         ended = time.monotonic()
         await self.sleep(0.2, 0.6)
         await self.traffic.stop()
-        await self._settle()
+        first = await self._settle(await self._mark(), ROUND)
         result.recovery = time.monotonic() - ended
+        # What else was acknowledged meanwhile may be on its way.
+        await self._settle(first, LAST_ROUND)
 
     async def _until(self, condition, limit, what):
         end = time.monotonic() + limit
@@ -96,22 +98,27 @@ class Run:
         late = [c for c in self.clients if not c.is_settled()]
         return f"{len(late)} clients wait for answers, as {late[0].number} for {late[0].waiting}"
 
-    async def _settle(self):
-        """Everybody has seen the newest event of all, which was posted after the fault."""
-        first = await self.traffic.mark_the_end(self.users)
+    async def _mark(self):
+        return await self.traffic.mark_the_end(self.users)
+
+    async def _settle(self, first, again_after):
+        """Everybody has seen a mark of the end that is not older than `first`; they are posted anew
+        from time to time, since who was told `recovered:false` at a mark does not get it. Returns
+        the newest."""
+        newest = first
         end = time.monotonic() + self.fault.settle_limit
-        again = time.monotonic() + ROUND
+        again = time.monotonic() + again_after
         while True:
             late = [(c.number, label) for c in self.clients for label in c.streams
                     if c.marks.get(label, 0) < first]
             if not late:
-                return
+                return newest
             assert time.monotonic() < end, \
                 f"{len(late)} channels are not complete {self.fault.settle_limit} s after the " \
                 f"fault, as {late[0][1]} of client {late[0][0]}"
             if time.monotonic() > again:
-                first = await self.traffic.mark_the_end(self.users)
-                again = time.monotonic() + ROUND
+                newest = await self._mark()
+                again = time.monotonic() + again_after
             await asyncio.sleep(POLL)
 
     async def _check(self, result):

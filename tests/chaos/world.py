@@ -70,10 +70,17 @@ def users_file(runs):
 
 
 async def wait_for(condition, limit, what):
-    """Polls in a thread, since conditions ask servers; fails after `limit` seconds."""
+    """Polls in a thread, since conditions ask servers; fails after `limit` seconds. A server that
+    does not answer is asked again: a promotion cuts its connections."""
+    def holds():
+        try:
+            return condition()
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
+            return False
+
     loop = asyncio.get_running_loop()
     end = loop.time() + limit
-    while not await asyncio.to_thread(condition):
+    while not await asyncio.to_thread(holds):
         assert loop.time() < end, f"waited {limit} s for {what}"
         await asyncio.sleep(0.03)
 

@@ -194,11 +194,15 @@ int64_t tls_certificate_expiry(const char *cert_file)
     if (!f) {
         return 0;
     }
-    X509 *cert = PEM_read_X509(f, NULL, NULL, NULL);
+    int64_t first = 0;
+    X509 *cert;
+    while ((cert = PEM_read_X509(f, NULL, NULL, NULL)) != NULL) {
+        struct tm end;
+        int64_t at = ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1 ? timegm(&end) : 0;
+        first = at != 0 && (first == 0 || at < first) ? at : first;
+        X509_free(cert);
+    }
     (void)fclose(f); /* only read */
-    struct tm end;
-    bool ok = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1;
-    X509_free(cert);
     ERR_clear_error();
-    return ok ? (int64_t)timegm(&end) : 0;
+    return first;
 }

@@ -32,5 +32,5 @@ struct ssl_st *tls_client_ssl(struct ssl_ctx_st *ctx, const char *host);
 /* Why the peer's certificate was refused (static text), or NULL when that was not the trouble. */
 const char *tls_verify_problem(const struct ssl_st *ssl);
 void tls_ctx_free(struct ssl_ctx_st *ctx); /* accepts NULL */
-/* Unix time when the first certificate of the file ends; 0 when it cannot be read. */
+/* Unix time when the certificate of the file that ends first does; 0 when none can be read. */
 int64_t tls_certificate_expiry(const char *cert_file);

@@ -43,6 +43,7 @@ static void render_older_names(const struct gw_metrics *m, struct buf *out)
 void gw_metrics_render(const struct gw_metrics *m, struct buf *out)
 {
     metrics_render(out, rows, ARRAY_LEN(rows), m);
+    tls_expiry_render(&m->certificates, out);
     render_older_names(m, out);
 }
 

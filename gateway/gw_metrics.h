@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/metrics.h"
+#include "common/tls_expiry.h"
 
 #define GW_METRICS(X)                                                                              \
     X(GAUGE, connections_active, "connections_active", "", "WebSocket and SSE connections")        \
@@ -88,6 +89,7 @@
     X(HISTOGRAM, loop_lag, "broadcaster_loop_lag_seconds", "", "How late the loop runs its timers")
 
 struct gw_metrics {
+    struct tls_expiry certificates; /* when they end; zeros behind a proxy */
 #define X_FIELD_COUNTER(f) uint64_t f;
 #define X_FIELD_GAUGE(f) int64_t f;
 #define X_FIELD_HISTOGRAM(f) struct histogram f;

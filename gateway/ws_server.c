@@ -388,7 +388,7 @@ bool ws_server_reload(struct ws_server *s, const struct settings *next, const ch
             bad ? "TrustedProxies holds something that is no address or network" : "out of memory";
         return false;
     }
-    if (s->tls && !ws_tls_load(s->tls, next, out_why)) {
+    if (s->tls && !ws_tls_load(s->tls, next, &s->gw->metrics->certificates, out_why)) {
         networks_release(&trusted);
         return false;
     }

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include "common/tls_ctx.h"
+#include "common/tls_expiry.h"
 
 /* What common/tls_ctx.c sets: these stay with lws's context, whatever certificate comes. */
 bool ws_tls_secure(struct ssl_ctx_st *ctx)
@@ -15,7 +16,8 @@ bool ws_tls_secure(struct ssl_ctx_st *ctx)
 }
 
 /* The files are read into a context of their own; what is good is copied in one step. */
-bool ws_tls_load(struct ssl_ctx_st *ctx, const struct settings *s, const char **out_why)
+bool ws_tls_load(struct ssl_ctx_st *ctx, const struct settings *s, struct tls_expiry *expiry,
+                 const char **out_why)
 {
     const struct tls_server_options o = {.cert_file = s->broadcaster.tls.cert_file,
                                          .key_file = s->broadcaster.tls.key_file,
@@ -29,7 +31,9 @@ bool ws_tls_load(struct ssl_ctx_st *ctx, const struct settings *s, const char **
     bool ok = SSL_CTX_get0_chain_certs(loaded, &chain) == 1 &&
               SSL_CTX_use_cert_and_key(ctx, SSL_CTX_get0_certificate(loaded),
                                        SSL_CTX_get0_privatekey(loaded), chain, 1) == 1;
-    if (!ok) {
+    if (ok) {
+        tls_expiry_read(expiry, &o);
+    } else {
         *out_why = "the certificate cannot be used";
     }
     tls_ctx_free(loaded);

@@ -6,9 +6,11 @@
 #include "common/settings.h"
 
 struct ssl_ctx_st;
+struct tls_expiry;
 
 /* Loads and checks the files of the settings, then puts them into ctx for new connections; on
- * failure ctx stays as it was. */
-MUST_CHECK bool ws_tls_load(struct ssl_ctx_st *ctx, const struct settings *s, const char **out_why);
+ * failure ctx and expiry stay as they were. */
+MUST_CHECK bool ws_tls_load(struct ssl_ctx_st *ctx, const struct settings *s,
+                            struct tls_expiry *expiry, const char **out_why);
 /* Versions and ciphers; once, before the first connection. */
 MUST_CHECK bool ws_tls_secure(struct ssl_ctx_st *ctx);

@@ -54,11 +54,11 @@ static bool complain(struct buf *problem)
 
 /* Everything that files decide; made whole before any of it is put to use. */
 struct parts {
-    struct settings *settings;  /* owned */
-    struct pub_config config;   /* owned */
-    struct peer_auth *auth;     /* owned */
-    struct ssl_ctx_st *tls;     /* owned; NULL: plain */
-    int64_t certificate_expiry; /* 0: unknown */
+    struct settings *settings; /* owned */
+    struct pub_config config;  /* owned */
+    struct peer_auth *auth;    /* owned */
+    struct ssl_ctx_st *tls;    /* owned; NULL: plain */
+    struct tls_expiry certificates;
 };
 
 static void parts_release(struct parts *p)
@@ -86,7 +86,7 @@ static bool parts_make(struct parts *p, const struct cli *cli)
         buf_add(&problem, str_of(why));
         return complain(&problem);
     }
-    p->certificate_expiry = tls_certificate_expiry(p->config.tls.cert_file);
+    tls_expiry_read(&p->certificates, &p->config.tls);
     return true;
 }
 
@@ -100,7 +100,7 @@ static void adopt(struct app *a, struct parts *p)
     a->config = p->config;
     a->auth = TAKE(p->auth);
     a->routes.auth = a->auth;
-    a->metrics.certificate_expiry = p->certificate_expiry;
+    a->metrics.certificates = p->certificates;
 }
 
 /* --- reload ------------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/metrics.h"
+#include "common/tls_expiry.h"
 
 #define PUB_METRICS(X)                                                                             \
     X(GAUGE, connections_active, "connections_active", "",                                         \
@@ -23,8 +24,6 @@
       "Connections closed at a deadline (handshake, request, idle, unread answer)")                \
     X(COUNTER, tls_failures, "broadcaster_tls_handshake_failures_total", "",                       \
       "TLS handshakes that failed, refused client certificates included")                          \
-    X(GAUGE, certificate_expiry, "broadcaster_tls_certificate_expiry_timestamp_seconds", "",       \
-      "When the server's certificate ends (Unix time; 0: none)")                                   \
     X(COUNTER, status_200, "broadcaster_http_requests_total", "status=\"200\"",                    \
       "Requests by the status of their answer")                                                    \
     X(COUNTER, status_400, "broadcaster_http_requests_total", "status=\"400\"", "")                \
@@ -89,6 +88,7 @@
 #define PUB_METRIC_FIELD(kind, field, name, labels, help) PUB_METRIC_TYPE_##kind field;
 struct pub_metrics {
     PUB_METRICS(PUB_METRIC_FIELD)
+    struct tls_expiry certificates; /* when they end */
 };
 #undef PUB_METRIC_FIELD
 

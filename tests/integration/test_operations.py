@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -364,6 +365,40 @@ def test_sighup_takes_new_certificates(make_stack, tmp_path):
         except OSError:
             return None
     assert wait_until(is_new, 5, "the new certificate") == 200
+
+
+def not_after(path):
+    """When the first certificate of a PEM file ends, as Unix time."""
+    text = subprocess.run(["openssl", "x509", "-noout", "-enddate", "-in", path], check=True,
+                          capture_output=True, text=True).stdout
+    return ssl.cert_time_to_seconds(text.strip().removeprefix("notAfter="))
+
+
+def expiry(service, role):
+    return service.metrics()[f'broadcaster_certificate_expiry_timestamp_seconds{{role="{role}"}}']
+
+
+def test_end_of_certificates_is_exported_and_follows_a_reload(make_stack, certificates):
+    stack = make_stack(gateways=2)
+    first, second = stack.gateways
+    assert expiry(stack.publisher, "server") == not_after(certificates.path("server.pem"))
+    assert expiry(stack.publisher, "client_ca") == not_after(certificates.path("ca.pem"))
+    assert b"certificate_expiry" not in first.get("/metrics").body, "it stands behind a proxy"
+
+    tls = {"CertFile": certificates.path("own.pem"), "KeyFile": certificates.path("own.key")}
+    own = not_after(certificates.path("own.pem"))
+    assert own != not_after(certificates.path("server.pem"))
+    second.stop()
+    second.settings["Broadcaster"].update(Proxied=False, TLS=tls)
+    second.start()
+    assert expiry(second, "server") == own
+    assert b"client_ca" not in second.get("/metrics").body
+
+    stack.publisher.settings["Broadcaster"]["TLS"] = tls
+    stack.publisher.write_config()
+    stack.publisher.process.signal(signal.SIGHUP)
+    wait_until(lambda: expiry(stack.publisher, "server") == own, what="the new certificate's end")
+    assert b"client_ca" not in stack.publisher.get("/metrics").body
 
 
 def test_log_file_is_opened_anew_on_sighup(make_stack, tmp_path):

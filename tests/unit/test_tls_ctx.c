@@ -549,10 +549,10 @@ static void broken_files_are_named_in_the_reason(void **state)
     assert_int_equal(0, unlink(wrong_key));
 }
 
-static void expiry_is_that_of_the_first_certificate(void **state)
+static void expiry_is_that_of_the_certificate_that_ends_first(void **state)
 {
     struct fixture *f = *state;
-    write_list(f, f->server, LIST(EXPIRED, PRIVATE_CA));
+    write_list(f, f->server, LIST(PRIVATE_CA, EXPIRED, PRIVATE_CA));
     int64_t expected = (int64_t)time(NULL) - 2 * 24 * 60 * 60;
     assert_in_range(tls_certificate_expiry(f->server), expected - 120, expected + 120);
     assert_int_equal(0, tls_certificate_expiry("/nonexistent/c.pem"));
@@ -570,7 +570,7 @@ int main(void)
         cmocka_unit_test(our_protocol_is_chosen_and_others_are_passed_over),
         cmocka_unit_test(client_checks_the_servers_name_and_authority),
         cmocka_unit_test(broken_files_are_named_in_the_reason),
-        cmocka_unit_test(expiry_is_that_of_the_first_certificate),
+        cmocka_unit_test(expiry_is_that_of_the_certificate_that_ends_first),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -238,7 +238,45 @@ def test_only_those_who_must_reach_redis_and_the_publisher(objects):
     [peer] = [rule["from"][0] for rule in publisher if rule["ports"] == [{"port": 32672}]]
     assert set(peer) == {"namespaceSelector", "podSelector"}
     assert named(objects, "NetworkPolicy", "nobody-by-default")["spec"] == {
-        "podSelector": {}, "policyTypes": ["Ingress"]}
+        "podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def allowed(objects, way, pod, peer, port):
+    """Whether some policy lets `pod` have this peer (None: somewhere outside) at this port."""
+    for policy in of_kind(objects, "NetworkPolicy"):
+        spec = policy["spec"]
+        selector = spec["podSelector"].get("matchLabels")
+        if way.capitalize() not in spec["policyTypes"] or (selector and not matches(selector, pod)):
+            continue
+        for rule in spec.get(way, []):
+            peers = rule.get("to" if way == "egress" else "from")
+            fits = peers is None or any(
+                set(p) == {"podSelector"} and peer and matches(p["podSelector"]["matchLabels"], peer)
+                for p in peers)
+            if fits and port in [(p["port"], p.get("protocol", "TCP")) for p in rule["ports"]]:
+                return True
+    return False
+
+
+def test_who_may_reach_whom_both_ways(objects, overlay):
+    labels = {w["metadata"]["name"]: w["spec"]["template"]["metadata"]["labels"]
+              for w in workloads(objects)}
+    redis_ports = {p for _, c in containers(objects) if c["image"].startswith("redis:")
+                   for p in port_names(c).values()}
+    assert redis_ports == ({6379} if overlay == "dev" else {6379, 26379})
+    for name in labels:
+        for port in redis_ports:
+            for way, pod, peer in (("egress", name, "redis"), ("ingress", "redis", name)):
+                assert allowed(objects, way, labels[pod], labels[peer], (port, "TCP")) or \
+                    (name == "redis" and overlay == "dev"), f"{name}: {way}"
+        assert allowed(objects, "egress", labels[name], None, (53, "UDP")), "names"
+        frontend = allowed(objects, "egress", labels[name], None, (443, "TCP"))
+        assert frontend == (name != "redis")
+    for one in ("gateway", "publisher"):
+        for other in ("gateway", "publisher"):
+            for port in (32672, 39613, 6060, 6061):
+                assert not allowed(objects, "egress", labels[one], labels[other], (port, "TCP"))
+                assert not allowed(objects, "ingress", labels[one], labels[other], (port, "TCP"))
 
 
 def test_autoscaler_owns_the_number_of_gateways():
@@ -311,5 +349,8 @@ def test_sentinel_watches_the_master_its_peers_know(tmp_path, master, monitored)
     lines = pod.run("start-sentinel", "redis-2")
     assert f"sentinel monitor broadcaster {monitored} 2" in lines
     assert "sentinel auth-pass broadcaster sentinel-password" in lines
-    (tmp_path / "sentinel.conf").write_text("learned\n")
-    assert pod.run("start-sentinel", "redis-2") == ["learned"], "a restart keeps what it learned"
+    (tmp_path / "sentinel.conf").write_text(
+        "learned\nsentinel auth-pass broadcaster former\nlearned too\n")
+    assert pod.run("start-sentinel", "redis-2") == [
+        "learned", "learned too", "sentinel auth-pass broadcaster sentinel-password"], \
+        "a restart keeps what it learned, not the password"

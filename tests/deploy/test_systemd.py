@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What `cmake --install` puts on a machine: units that systemd accepts, and samples that work."""
 import configparser
+import json
 import os
 import re
 import socket
@@ -57,6 +58,30 @@ def test_systemd_would_refuse_a_wrong_unit(tmp_path):
                            "wrong.service"], cwd=tmp_path, capture_output=True, text=True,
                           env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"})
     assert done.returncode != 0
+
+
+@pytest.mark.parametrize("name", [PUBLISHER, GATEWAY])
+def test_units_are_exposed_as_little_as_a_server_can_be(prefix, name):
+    """systemd's own judgement, from 0.0 (nothing allowed) to 10.0; the network alone is 0.8."""
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=15",
+                           prefix / "lib/systemd/system" / name], capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 0, done.stdout[-300:]
+
+
+def test_gateways_of_the_template_differ_in_what_they_must(prefix):
+    """Two instances share EventsPort; everything else that they open is their own."""
+    settings = []
+    for number in ("0", "1"):
+        arguments = unit(prefix, GATEWAY)["Service"]["ExecStart"].replace("%i", number).split()
+        done = subprocess.run(
+            [prefix / "bin" / os.path.basename(arguments[0]), *arguments[1:], "--config",
+             str(prefix / "share/broadcaster/config.sample.json"), "--dump-config"],
+            capture_output=True, text=True, timeout=20, check=True)
+        settings.append(json.loads(done.stdout))
+    first, second = settings
+    assert (first["Metrics"].pop("Port"), second["Metrics"].pop("Port")) == (6070, 6071)
+    assert first == second
 
 
 def test_units_start_what_is_installed(root, prefix):

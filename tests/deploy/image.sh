@@ -4,40 +4,57 @@
 #   tests/deploy/image.sh [DIR]
 #
 # Builds every target of deploy/Dockerfile without a container engine (buildah, chroot isolation) on
-# a base image made by debootstrap from this machine's own package sources; then starts publisher
-# and gateway from their root file systems beside a real Redis and sends one event through them.
-# Needs root. DIR (default build/image) keeps the base image between runs.
+# a base image made by debootstrap from this machine's own package sources. Then each image runs as
+# its own configuration says, with a read-only root, without a shell, as its user, on its own ports
+# in a network of its own, beside a real Redis: health check, one event in and out, SIGTERM.
+# Needs root. DIR (default: image in the cache directory of tools/deps) keeps logs, base and layers
+# between runs.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-dir=$(realpath -m "${1:-$root/build/image}")
+dir=$(realpath -m "${1:-${BROADCASTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/broadcaster}/image}")
 readonly root dir
-readonly limit_mb=120
-pids=() mounts=()
+readonly limit_mb=120 keep_layers_mb=6000
+readonly targets=(publisher gateway broadcaster certificates)
+readonly config=etc/omegaup/broadcaster
+pids=()
 
-say() { printf 'image: %s\n' "$*"; }
+say() { printf 'image: [%3d s] %s\n' "$SECONDS" "$*"; }
 die() {
     say "FAILED: $*"
     exit 1
 }
 
-build_tool() { buildah --root "$dir/storage" --runroot "$dir/run" --storage-driver vfs "$@"; }
+# --- building -----------------------------------------------------------------------------------
 
-on_exit() {
-    local pid id
-    for pid in "${pids[@]-}"; do
-        [[ -z $pid ]] || kill -TERM "$pid" 2>/dev/null || true
-    done
-    for pid in "${pids[@]-}"; do
-        [[ -z $pid ]] || timeout 15 tail --pid="$pid" -f /dev/null || kill -KILL "$pid" || true
-    done
-    for id in "${mounts[@]-}"; do
-        [[ -z $id ]] || build_tool rm "$id" >/dev/null || true
-    done
-    rm -rf "$dir/storage" "$dir/run" # without overlays each layer is a whole copy: gigabytes
+# Overlays where the kernel lets us: without them each step copies the whole system.
+choose_driver() {
+    local try=$dir/try
+    mkdir -p "$try"/{lower,upper,work,merged}
+    driver=vfs
+    if mount -t overlay overlay -o "lowerdir=$try/lower,upperdir=$try/upper,workdir=$try/work" \
+        "$try/merged" 2>/dev/null; then
+        umount "$try/merged"
+        driver=overlay
+    fi
+    rm -rf "$try"
 }
 
-# Debian's minimal system with this machine's package sources and keys, so that apt works in it.
+build_tool() {
+    buildah --root "$dir/storage-$driver" --runroot "$dir/run" --storage-driver "$driver" "$@"
+}
+
+# Layers are kept for the next run, unless each is a whole copy, or they have become too many.
+forget_layers() {
+    local mb
+    build_tool rm --all >/dev/null 2>&1 || true
+    mb=$(du -sm "$dir/storage-$driver" 2>/dev/null | cut -f1) || return 0
+    [[ $driver == overlay ]] && ((mb < keep_layers_mb)) ||
+        rm -rf "$dir/storage-$driver" "$dir/run"
+}
+
+# As Debian's slim image: a minimal system without documentation and translations. With this
+# machine's package sources and whom it trusts, so that apt and npm work in it.
 make_base() {
     local suite mirror
     # shellcheck source=/dev/null
@@ -54,10 +71,15 @@ make_base() {
         rm -rf "$dir/base.new/etc/apt"
         cp -a /etc/apt "$dir/base.new/etc/apt"
         cp -a /usr/share/keyrings/. "$dir/base.new/usr/share/keyrings/"
-        rm -rf "$dir/base.new"/var/cache/apt/archives/*.deb "$dir/base.new"/var/lib/apt/lists/*
+        mkdir -p "$dir/base.new/usr/local/share/ca-certificates"
+        cp -a /usr/local/share/ca-certificates/. "$dir/base.new/usr/local/share/ca-certificates/"
+        rm -rf "$dir/base.new"/usr/share/{doc,info,locale,man}/* \
+            "$dir/base.new"/var/cache/apt/archives/*.deb "$dir/base.new"/var/lib/apt/lists/*
+        printf 'path-exclude %s/*\n' /usr/share/{doc,info,locale,man} \
+            >"$dir/base.new/etc/dpkg/dpkg.cfg.d/slim"
         mv "$dir/base.new" "$dir/base"
     fi
-    build_tool inspect broadcaster-base &>/dev/null && return
+    build_tool inspect --type image localhost/broadcaster-base &>/dev/null && return
     local id
     id=$(build_tool from scratch)
     build_tool copy -q "$id" "$dir/base" / >/dev/null
@@ -67,7 +89,7 @@ make_base() {
 
 build_images() {
     local target
-    for target in publisher gateway broadcaster certificates; do
+    for target in "${targets[@]}"; do
         say "building $target"
         build_tool bud --format docker --isolation chroot --layers \
             --build-arg BASE=localhost/broadcaster-base \
@@ -77,104 +99,161 @@ build_images() {
     done
 }
 
-# mount_image TARGET: the place of its root file system, in $place
-mount_image() {
-    local id
-    id=$(build_tool from "localhost/broadcaster-$1")
-    mounts+=("$id")
+# What the image's configuration says under this key: one word a line.
+configured() {
+    build_tool inspect --type image --format '{{json .Docker.config}}' \
+        "localhost/broadcaster-$1" | python3 -c '
+import json, sys
+config = json.load(sys.stdin)
+value = config["Healthcheck"]["Test"] if sys.argv[1] == "Healthcheck" else config[sys.argv[1]]
+print(*([value] if isinstance(value, str) else value), sep="\n")' "$2"
+}
+
+# unpack TARGET: $dir/TARGET is its root file system, $dir/TARGET.{user,start,check} its configuration.
+unpack() {
+    local target=$1 id place mb
+    id=$(build_tool from "localhost/broadcaster-$target")
     place=$(build_tool mount "$id")
+    mb=$(du -sm "$place" | cut -f1)
+    say "$target: $mb MB"
+    ((mb < limit_mb)) || die "$target is larger than $limit_mb MB"
+    rm -rf "${dir:?}/$target"
+    cp -a "$place" "$dir/$target"
+    build_tool rm "$id" >/dev/null
+    configured "$target" User >"$dir/$target.user"
+    configured "$target" Entrypoint >"$dir/$target.start"
+    configured "$target" Healthcheck >"$dir/$target.check"
+    grep -qx '10001:10001' "$dir/$target.user" || die "$target runs as $(cat "$dir/$target.user")"
 }
 
-# What an image adds to its base, in MB: another base than debian:bookworm-slim may be larger.
-check_size() {
-    local base image
-    base=$(du -sm "$dir/base" | cut -f1)
-    image=$(du -sm "$place" | cut -f1)
-    # Debian's slim image is 75 MB.
-    ((75 + image - base <= limit_mb)) || die "$1 adds $((image - base)) MB to its base"
-    say "$1 adds $((image - base)) MB to its base"
+# What compose.yaml mounts.
+furnish() {
+    local place=$dir/$1
+    mkdir -p "$place/certificates"
+    cp "$dir/certificates/"* "$place/certificates/"
+    chown -R 10001:10001 "$place/certificates"
+    cp "$root/deploy/compose/config.json" "$place/$config/config.json"
+    cp "$root/tools/run.users.json" "$place/$config/users.json"
+    chmod 644 "$place/$config/"*.json
 }
 
-free_port() {
-    python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
+# No shell and no package manager is left, and nothing can be written.
+harden() {
+    local place=$dir/$1
+    rm -f "$place"/usr/bin/{sh,bash,dash,apt,apt-get,dpkg,perl}
+    mount --bind "$place" "$place"
+    mount -o remount,bind,ro "$place"
 }
 
-# start NAME COMMAND...
+# --- running; in a network and with mounts of our own ---------------------------------------------
+
+end_all() {
+    local pid
+    for pid in "${pids[@]-}"; do
+        [[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null || true
+    done
+}
+
+# start NAME COMMAND...: $pid is it
 start() {
     local name=$1
     shift
     "$@" >"$dir/$name.log" 2>&1 </dev/null &
-    pids+=($!)
+    pid=$!
+    pids+=("$pid")
 }
 
 wait_for() {
     local tries
-    for ((tries = 0; tries < 100; tries++)); do
+    for ((tries = 0; tries < 300; tries++)); do
         "$@" &>/dev/null && return
         sleep 0.1
     done
     die "no success: $*"
 }
 
-# in_image PLACE PROGRAM...: as the image's user, with nothing of the machine but its network.
-in_image() {
-    local where=$1
+# as_container TARGET COMMAND...: as the image's user, in its root.
+as_container() {
+    local target=$1
     shift
-    chroot --userspec=10001:10001 "$where" "$@"
+    chroot --userspec="$(cat "$dir/$target.user")" "$dir/$target" "$@"
 }
 
+run_image() {
+    local command
+    mapfile -t command <"$dir/$1.start"
+    start "run-$1" as_container "$1" "${command[@]}"
+}
+
+is_healthy() {
+    local command
+    mapfile -t command <"$dir/$1.check"
+    [[ ${command[0]} == CMD ]] && as_container "$1" "${command[@]:1}"
+}
+
+# smoke IMAGE...: they take an event and deliver it, then end when asked.
 smoke() {
-    local publisher gateway redis=$1 port=$2 events=$3
-    mount_image publisher && publisher=$place
-    check_size publisher
-    mount_image gateway && gateway=$place
-    check_size gateway
-    mount_image broadcaster
-    check_size broadcaster
-    in_image "$place" /usr/bin/omegaup-broadcaster --version >/dev/null || die "omegaup-broadcaster"
-
-    "$root/tools/certificates" "$dir/certificates"
-    for place in "$publisher" "$gateway"; do
-        mkdir -p "$place/certificates"
-        cp "$dir/certificates/"* "$place/certificates/"
-        chown -R 10001:10001 "$place/certificates"
-        cp "$root/deploy/compose/config.json" "$place/etc/omegaup/broadcaster/config.json"
-        cp "$root/tools/run.users.json" "$place/etc/omegaup/broadcaster/users.json"
-        chmod 644 "$place/etc/omegaup/broadcaster/"*
+    local image mark=smoke-$1 images=() one
+    for image in "$@"; do
+        ! is_healthy "$image" 2>/dev/null || die "$image is healthy before it runs"
+        run_image "$image"
+        images+=("$pid")
     done
-
-    start redis redis-server --port "$redis" --bind 127.0.0.1 --save "" --dir "$dir"
-    wait_for redis-cli -p "$redis" ping
-    export REDIS_URL=redis://127.0.0.1:$redis BROADCASTER_PORT=$port BROADCASTER_EVENTS_PORT=$events
-    start run-publisher in_image "$publisher" /usr/bin/broadcaster-publisher --bind 127.0.0.1 \
-        --set Metrics.Port=0 --set Metrics.PublisherPort=0
-    start run-gateway in_image "$gateway" /usr/bin/broadcaster-gateway --bind 127.0.0.1 \
-        --set Metrics.Port=0
-    wait_for in_image "$publisher" /usr/bin/broadcaster-health "https://127.0.0.1:$port/ready"
-    wait_for in_image "$gateway" /usr/bin/broadcaster-health "http://127.0.0.1:$events/health"
-
-    start watch timeout 20 curl -sN -H 'Accept: text/event-stream' \
+    for image in "$@"; do wait_for is_healthy "$image"; done
+    start "watch-$1" timeout 60 curl -sN -H 'Accept: text/event-stream' \
         -H 'Authorization: token token-ana' \
-        "http://127.0.0.1:$events/events/?channel=/contest/annual-2024"
-    wait_for grep -q subscribed "$dir/watch.log"
-    curl -sf --cacert "$dir/certificates/ca.pem" --cert "$dir/certificates/client.pem" \
-        --key "$dir/certificates/client.key" "https://localhost:$port/broadcast/" \
-        -d '{"type":"contest_update","data":{"contest_alias":"annual-2024","event":"smoke"}}' \
+        "http://127.0.0.1:39613/events/?channel=/contest/annual-2024"
+    wait_for grep -q subscribed "$dir/watch-$1.log"
+    curl -sf --retry 5 --retry-all-errors --cacert "$dir/certificates/ca.pem" \
+        --cert "$dir/certificates/client.pem" --key "$dir/certificates/client.key" \
+        -H "Idempotency-Key: $mark" https://localhost:32672/broadcast/ \
+        -d "{\"type\":\"contest_update\",\"data\":{\"contest_alias\":\"annual-2024\",\"event\":\"$mark\"}}" \
         >/dev/null || die "the publisher did not take the event"
-    wait_for grep -q smoke "$dir/watch.log"
+    wait_for grep -q "$mark" "$dir/watch-$1.log"
+    curl -sf http://127.0.0.1:39613/console/ | grep -q '<script' || die "no page at /console/"
+    kill -TERM "${images[@]}"
+    for one in "${images[@]}"; do
+        wait "$one" || die "ended with status $? (see $dir/run-*.log)"
+    done
+    say "$*: healthy, an event went through, ended when asked"
+}
+
+run_images() {
+    trap end_all EXIT
+    python3 -c 'import fcntl, socket, struct
+up, request = 0x1 | 0x40, 0x8914 # IFF_UP | IFF_RUNNING, SIOCSIFFLAGS
+fcntl.ioctl(socket.socket(), request, struct.pack("16sh14x", b"lo", up))'
+    local image
+    for image in publisher gateway broadcaster; do
+        furnish "$image"
+        harden "$image"
+        ! as_container "$image" /bin/sh -c true 2>/dev/null || die "$image: the shell is still there"
+    done
+    start redis redis-server --port 6379 --bind 127.0.0.1 --save "" --dir "$dir"
+    wait_for redis-cli ping
+    export REDIS_URL=redis://127.0.0.1:6379
+    smoke publisher gateway
+    smoke broadcaster
 }
 
 main() {
     ((EUID == 0)) || die "needs root (chroot, debootstrap)"
     mkdir -p "$dir"
-    trap on_exit EXIT
+    choose_driver
+    if [[ ${IMAGE_STEP-} == run ]]; then
+        run_images
+        return
+    fi
+    exec 9>"$dir/lock"
+    flock 9
+    trap forget_layers EXIT
     make_base
     build_images
-    smoke "$(free_port)" "$(free_port)" "$(free_port)"
-    say "passed: publisher, gateway, broadcaster, certificates"
+    local target
+    for target in publisher gateway broadcaster; do unpack "$target"; done
+    "$root/tools/certificates" "$dir/certificates"
+    IMAGE_STEP=run unshare --net --mount "$0" "$dir"
+    say "passed: ${targets[*]}"
 }
 
 main

@@ -490,7 +490,7 @@ def test_publisher_counts_what_it_refuses_and_what_it_waits_for(make_stack):
     with pytest.raises(OSError):
         stack.backend(client="stranger").post({"message": "1"})
     assert moved("broadcaster_tls_handshake_failures_total") == 1
-    assert moved("broadcaster_tls_certificate_expiry_timestamp_seconds") > time.time()
+    assert expiry(stack.publisher, "server") > time.time()
     stack.publisher.process.signal(signal.SIGHUP)
     wait_until(lambda: moved('broadcaster_reloads_total{result="ok"}') == 1, what="the reload")
     stack.publisher.config_path.write_text("{")

@@ -12,7 +12,8 @@ add_custom_target(lint COMMAND "${PROJECT_SOURCE_DIR}/tools/lint" VERBATIM)
 find_program(RUN_CLANG_TIDY NAMES run-clang-tidy run-clang-tidy-14)
 if(RUN_CLANG_TIDY)
     add_custom_target(tidy
-        COMMAND "${RUN_CLANG_TIDY}" -quiet -j 2 -p "${PROJECT_BINARY_DIR}"
+        COMMAND "${PROJECT_SOURCE_DIR}/tools/tidy" "${PROJECT_BINARY_DIR}/tidy.log"
+            "${RUN_CLANG_TIDY}" -quiet -j 2 -p "${PROJECT_BINARY_DIR}"
             -extra-arg=-Wno-unknown-warning-option
             -extra-arg=-Xclang -extra-arg=-analyzer-config
             -extra-arg=-Xclang -extra-arg=max-nodes=75000

@@ -17,7 +17,7 @@ export default defineConfig({
   server: { fs: { allow: [here('..')] } },
   test: {
     include: ['*.test.ts'],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     // One browser at a time: tests tell what is slow, not how many cores there are.
     fileParallelism: false,
   },

@@ -195,7 +195,7 @@ describe('Room', () => {
     await world.stack.kill(2);
     await page.getByText('Connection lost').waitFor();
     await world.stack.startGateway(2);
-    await page.getByText('Connected', { exact: true }).waitFor({ timeout: 15_000 });
+    await page.getByText('Connected', { exact: true }).waitFor();
   });
 });
 

@@ -71,7 +71,7 @@ export function useWorld(): World {
     },
     async open(url, options = {}) {
       const context = await browser!.newContext({ locale: 'en-US', ...options });
-      context.setDefaultTimeout(10_000);
+      context.setDefaultTimeout(30_000);
       const page = await context.newPage();
       watch(page);
       await page.goto(url);
@@ -85,7 +85,7 @@ export function useWorld(): World {
 
 /** Polls until the value passes; for what no locator can wait for. */
 export async function until<Value>(
-  read: () => Promise<Value>, passes: (value: Value) => boolean, limitMs = 15_000,
+  read: () => Promise<Value>, passes: (value: Value) => boolean, limitMs = 30_000,
 ): Promise<Value> {
   const end = Date.now() + limitMs;
   for (;;) {

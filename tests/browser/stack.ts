@@ -22,7 +22,7 @@ export interface BackendEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-const LONGEST_ANSWER_MS = 30_000;
+const LONGEST_ANSWER_MS = 60_000;
 
 export class Stack {
   private constructor(

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from support import events
 from support.http_client import Http, get_plain
+from support.listening import begin
 from support.process import ROOT, wait_until
 from support.schema import Description
 from support.stack import Stack
@@ -175,7 +176,7 @@ def test_what_redis_leaves_undone_is_answered_as_described(make_stack):
     own = make_stack()
     backend = own.backend()
     own.redis.kill()
-    wait_until(lambda: own.publisher.get("/ready").status == 503, 20)
+    wait_until(lambda: own.publisher.get("/ready").status == 503)
     for path, method, body in (("/broadcast/", "post", json.dumps(GOOD)),
                                ("/deauthenticate/{user}", "get", None),
                                ("/scoreboard/{token}", "delete", None)):
@@ -280,7 +281,7 @@ def test_reset_after_redis_lost_its_memory(make_stack, witness):
     client = own.ws("ana").subscribed(place.contest_channel)
     own.redis.kill()
     own.redis.start()
-    client.recv_until(lambda message: message["type"] == "reset", timeout=20)
+    client.recv_until(lambda message: message["type"] == "reset")
     witness.note_received(client)
 
 
@@ -309,7 +310,7 @@ def test_scoreboard_that_stands_for_older_ones(make_stack, witness):
     own.post(events.contest_update(place))
     wait_until(lambda: own.gateway.metrics()["broadcaster_conflated_total"] > 0)
     client.resume_reading()
-    client.recv_until(lambda message: message["type"] == "contest_update", timeout=20)
+    client.recv_until(lambda message: message["type"] == "contest_update")
     witness.note_received(client)
 
 
@@ -317,6 +318,8 @@ def test_legacy_text(api, witness):
     place = api.place(public=True)
     client = api.ws("ana", path=f"/?filter=/contest/{place.contest}",
                     subprotocols=["com.omegaup.events"])
+    begin(client, lambda mark: api.post({"contest": place.contest, "public": True,
+                                         "message": mark}))
     api.post(events.grader_form(place, {"message": "/anything/"}, public=True))
     witness.note("text", json.loads(client.recv_text()))
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from support import events
+from support.listening import begin
 from support.users import token_of
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
@@ -139,6 +140,8 @@ def test_legacy_client_gets_its_texts_compressed(stack):
     client = stack.ws("ana", path=f"/?filter=/contest/{place.contest}", compression="deflate",
                       subprotocols=["com.omegaup.events"])
     assert names_of(client) == ["permessage-deflate"]
+    begin(client, lambda mark: stack.post({"contest": place.contest, "public": True,
+                                           "message": mark}))
     text = json.dumps({"message": "/scoreboard/update/", "scoreboard_type": "contestant",
                        "scoreboard": {"ranking": [{"username": f"u{n}"} for n in range(999)]}})
     stack.post({"contest": place.contest, "public": True, "message": text})

@@ -8,7 +8,7 @@ import time
 import pytest
 from support.frontend import Frontend
 from support.http_client import Http, get_plain, is_complete, raw_exchange, raw_status
-from support.process import wait_until
+from support.process import LIMIT, wait_until
 from support.stack import Stack
 from support.users import token_of
 
@@ -138,12 +138,12 @@ def test_large_file_arrives_whole_and_slow_readers_cost_no_memory(console_stack,
         client = socket.create_connection(("127.0.0.1", console_stack.gateway.port))
         client.sendall(request)
         slow.append(client)
+    wait_until(lambda: descriptors(console_stack.gateway, "big.bin") == len(slow))
     assert get("/console/").status == 200
-    time.sleep(0.3)
     grown = console_stack.gateway.metrics()["process_resident_memory_bytes"] - resident
     assert grown < 8 * 1024 * 1024
     received = b""
-    slow[0].settimeout(20)
+    slow[0].settimeout(LIMIT)
     while not is_complete(received):
         received += slow[0].recv(1 << 20)
     assert received.endswith(BIG[-100000:])
@@ -169,9 +169,8 @@ def test_file_that_shrinks_while_it_is_read_ends_the_connection(console_stack, c
     with socket.create_connection(("127.0.0.1", console_stack.gateway.port)) as client:
         client.sendall(b"GET /console/shrinking.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
         received = client.recv(1000)
-        time.sleep(0.2)  # the socket's buffers are full
         path.write_bytes(b"")
-        client.settimeout(10)
+        client.settimeout(LIMIT)
         while part := client.recv(1 << 20):
             received += part
     assert b"Content-Length: 8388608" in received and not is_complete(received)
@@ -294,7 +293,7 @@ def test_gauges_wait_for_the_frontends_answer(make_stack, console_dir, frontend)
                b"Authorization: token %s\r\n\r\n")
     with socket.create_connection(("127.0.0.1", own.gateway.port)) as impatient:
         impatient.sendall(request % b"other")
-    with socket.create_connection(("127.0.0.1", own.gateway.port), 10) as client:
+    with socket.create_connection(("127.0.0.1", own.gateway.port), LIMIT) as client:
         for part in (request[:20], request[20:] % token.encode(), b"more than was asked for"):
             client.sendall(part)
             time.sleep(0.1)

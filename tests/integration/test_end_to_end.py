@@ -81,6 +81,7 @@ def test_the_same_event_in_the_graders_form_reaches_the_same_channels(stack, lis
     event = events.REFERENCE[kind]
     place = reference_place()
     user = "contestant1" if kind == "run_update" else None
+    posted = int(time.time())
     stack.post(events.grader_form(place, {"type": kind, "data": event["data"]}, user=user,
                                   public=kind != "run_update"))
     taken = received(stack, listeners)
@@ -89,7 +90,7 @@ def test_the_same_event_in_the_graders_form_reaches_the_same_channels(stack, lis
     assert message["type"] == kind
     for key, value in event["data"].items():
         assert message["data"][key] == value
-    assert message["timestamp"] == pytest.approx(time.time(), abs=3)
+    assert posted <= message["timestamp"] <= time.time()
     assert isinstance(message["timestamp"], int)
 
 
@@ -163,7 +164,7 @@ def test_large_scoreboard_arrives_whole(stack):
             for n in range(1000)]
     stack.post({"type": "scoreboard_update",
                 "data": {"contest_alias": place.contest, "ranking": rows}})
-    assert client.recv(timeout=20)["data"]["ranking"] == rows
+    assert client.recv()["data"]["ranking"] == rows
 
 
 def test_a_repeated_idempotency_key_makes_one_event(stack):

@@ -8,7 +8,9 @@ import pytest
 
 from support import events
 from support.http_client import raw_exchange, raw_status
+from support.listening import begin_stream
 from support.process import wait_until
+from support.stack import merged
 from support.users import token_of
 
 
@@ -220,7 +222,7 @@ def test_streams_are_counted_and_pinged(make_stack):
 
 
 def test_client_that_does_not_read_is_dropped_and_can_resume(make_stack):
-    stack = make_stack(settings={"Broadcaster": {"WriteTimeout": 1},
+    stack = make_stack(settings={"Broadcaster": {"WriteTimeout": 3},
                                  "Redis": {"HistoryBytes": 64 << 20}})
     place = stack.place()
     slow = stack.sse(path_of(place.contest_channel), user="ana")
@@ -231,7 +233,7 @@ def test_client_that_does_not_read_is_dropped_and_can_resume(make_stack):
     big["data"]["rows"] = "x" * 12_000_000  # more than the kernel's buffers hold
     stack.post(big, headers={"Idempotency-Key": "a large one may take its time"})
     stack.post(events.contest_update(place, 2))
-    wait_until(lambda: stack.gateway.metrics()["connections_active"] == 0, 10, "its end")
+    wait_until(lambda: stack.gateway.metrics()["connections_active"] == 0, what="its end")
     assert stack.gateway.metrics()["broadcaster_slow_closes_total"] == 1
     with stack.sse(path_of(place.contest_channel), user="ana",
                    headers={"Last-Event-ID": event_id}) as stream:
@@ -267,10 +269,12 @@ def test_addresses_over_the_limit_are_refused(make_stack):
 
 # --- without a proxy -------------------------------------------------------------------------------
 
+TLS = {"Broadcaster": {"Proxied": False}, "Redis": {"HistoryBytes": 64 << 20}}
+
+
 @pytest.fixture
 def tls_stack(make_stack):
-    return make_stack(settings={"Broadcaster": {"Proxied": False, "WriteTimeout": 1},
-                                "Redis": {"HistoryBytes": 64 << 20}})
+    return make_stack(settings=TLS)
 
 
 def over_tls(stack, path, **options):
@@ -288,7 +292,7 @@ def test_stream_inside_tls(tls_stack):
         kind, event_id, data = stream.read_event()
         assert (kind, event_id) == ("scoreboard_update", json.loads(data)["position"])
         assert stream.read_event()[0] == "contest_update"
-    wait_until(lambda: stack.gateway.metrics()["connections_active"] == 0, 10, "its end")
+    wait_until(lambda: stack.gateway.metrics()["connections_active"] == 0, what="its end")
     assert over_tls(stack, path_of("nonsense"), user="ana").status == 400
 
 
@@ -297,18 +301,21 @@ def test_legacy_stream_inside_tls(tls_stack):
     assert over_tls(stack, f"/?filter={place.contest_channel}", user="beto").status == 200
     assert over_tls(stack, "/?filter=/user/ana", user="beto").status == 403
     with over_tls(stack, f"/?filter={place.contest_channel}", user="ana") as stream:
+        begin_stream(stream, lambda mark: stack.post({"contest": place.contest, "public": True,
+                                                      "message": mark}))
         stack.post({"contest": place.contest, "public": True, "message": "7"})
         assert stream.read_event()[2] == "7"
 
 
-def test_slow_client_inside_tls_is_dropped(tls_stack):
-    stack, place = tls_stack, tls_stack.place()
+def test_slow_client_inside_tls_is_dropped(make_stack):
+    stack = make_stack(settings=merged(TLS, {"Broadcaster": {"WriteTimeout": 1}}))
+    place = stack.place()
     slow = over_tls(stack, path_of(place.contest_channel), user="ana")
     slow.read_event()
     big = events.contest_update(place, 1)
     big["data"]["rows"] = "x" * 12_000_000
     stack.post(big, headers={"Idempotency-Key": "a large one may take its time"})
-    wait_until(lambda: stack.gateway.metrics()["connections_active"] == 0, 10, "its end")
+    wait_until(lambda: stack.gateway.metrics()["connections_active"] == 0, what="its end")
     assert stack.gateway.metrics()["broadcaster_slow_closes_total"] == 1
 
 

@@ -68,7 +68,8 @@ def test_position_that_is_none_reaches_no_client(lied_to, liar, honest_again, an
     place = lied_to.place(public=True)
     client = lied_to.ws()
     client.send({"type": "subscribe", "channel": place.contest_channel})
-    time.sleep(0.3)
+    asked = liar.asked["EVALSHA"]
+    wait_until(lambda: liar.asked["EVALSHA"] >= asked + 2, what="the gateway to ask again")
     assert client.texts == []
     liar.lies["EVALSHA"] = page(EPOCH, "7")
     assert client.recv()["position"] == f"{EPOCH}:7"
@@ -103,8 +104,9 @@ def test_asking_again_while_redis_is_away_revokes_nothing(tmp_path, certificates
             server.start()
             for service in stack.services:
                 service.wait_ready()
+            got = client.recv_until(lambda m: m["type"] == "reset")  # Redis is empty
             stack.post(events.clarification(place))
-            got = client.recv_until(lambda m: m["type"] == "clarification")
+            got += client.recv_until(lambda m: m["type"] == "clarification")
             assert "revoked" not in [message["type"] for message in got]
     finally:
         server.kill()
@@ -146,8 +148,8 @@ def test_strangers_leave_descriptors_for_redis_and_metrics(small, kind):
             redis.client_kill_filter(_type="normal", skipme=True)
             redis.client_kill_filter(_type="pubsub")
         # /ready may not have seen yet that the link is gone.
-        wait_until(lambda: backend.post(events.clarification(place)).status == 200, 10,
-                   "the way back to Redis")
+        wait_until(lambda: backend.post(events.clarification(place)).status == 200,
+                   what="the way back to Redis")
         client.recv_until(lambda m: m["type"] == "clarification")
     finally:
         for stranger in strangers:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """omegaUp's clients of today: filters in the address, the backend's text byte for byte."""
 import json
-import time
 import urllib.parse
 
 import pytest
 from support import events
 from support.http_client import raw_exchange, raw_status
+from support.listening import begin, begin_stream
 from support.omegaup import filter_path
+from support.process import wait_until
 from support.ws_client import SUBPROTOCOL
 
 
@@ -16,6 +17,19 @@ def legacy(stack, *filters, user=None, **options):
     client = stack.ws(user, path=filter_path(*filters), **options)
     assert client.subprotocol == SUBPROTOCOL
     return client
+
+
+def listening(stack, place, *filters, user=None):
+    """A session that gets what is posted from here on."""
+    client = legacy(stack, *filters, user=user)
+    begin(client, marks_of(stack, place, user))
+    return client
+
+
+def marks_of(stack, place, user=None):
+    """Posts what a session of this user gets, whatever the filter."""
+    return lambda mark: post_text(stack, place, mark, public=True, user=user,
+                                  problemset=place.problemset)
 
 
 def post_text(stack, place, text, **more):
@@ -30,15 +44,15 @@ TEXTS = ['{"message":"/run/update/","run":{"guid":"a\\/b","score":1.0}}', '"text
 @pytest.mark.parametrize("text", TEXTS)
 def test_backends_text_arrives_byte_for_byte(stack, text):
     place = stack.place()
-    client = legacy(stack, place.contest_channel, user="ana")
+    client = listening(stack, place, place.contest_channel, user="ana")
     post_text(stack, place, text, public=True)
     assert client.recv_text() == text
 
 
 def test_event_that_matches_several_filters_is_sent_once(stack):
     place = stack.place()
-    client = legacy(stack, place.contest_channel, place.problem_channel,
-                    f"/problemset/{place.problemset}", "/user/ana", user="ana")
+    client = listening(stack, place, place.contest_channel, place.problem_channel,
+                       f"/problemset/{place.problemset}", "/user/ana", user="ana")
     post_text(stack, place, "1", user="ana", problemset=place.problemset)
     post_text(stack, place, "2", user="ana")
     stack.post({"user": "ana", "message": "3"})
@@ -67,7 +81,7 @@ def test_who_sees_what(stack, kind, user, sees):
     filters = {"contest": place.contest_channel, "problem": place.problem_channel,
                "problemset": f"/problemset/{place.problemset}", "user": "/user/ana",
                "all": "/all-events"}
-    client = legacy(stack, filters[kind], user=user)
+    client = listening(stack, place, filters[kind], user=user)
     for name, envelope in EVENTS.items():
         post_text(stack, place, json.dumps(name), problemset=place.problemset, **envelope)
     post_text(stack, place, '"end"', problemset=place.problemset, public=True, user="ana")
@@ -80,7 +94,7 @@ def test_who_sees_what(stack, kind, user, sees):
 
 def test_scoreboard_token_in_the_filter_opens_a_closed_contest(stack):
     place = stack.place()
-    client = legacy(stack, f"{place.contest_channel}/{place.scoreboard}")
+    client = listening(stack, place, f"{place.contest_channel}/{place.scoreboard}")
     post_text(stack, place, "1", public=True)
     assert client.recv_text() == "1"
     assert legacy(stack, f"{place.contest_channel}/Wrong").wait_closed() in (4003, 4004)
@@ -111,6 +125,7 @@ def test_repeated_filter_parameters_are_joined(stack):
     place = stack.place()
     path = f"/?filter={place.contest_channel}&x=1&filter=/user/ana"
     client = stack.ws("ana", path=path, subprotocols=[SUBPROTOCOL])
+    begin(client, marks_of(stack, place, "ana"))
     stack.post({"user": "ana", "message": '"own"'})
     post_text(stack, place, '"contest"', public=True)
     assert sorted(client.recv_text() for _ in range(2)) == ['"contest"', '"own"']
@@ -118,7 +133,7 @@ def test_repeated_filter_parameters_are_joined(stack):
 
 def test_whatever_the_client_sends_is_ignored(stack):
     place = stack.place()
-    client = legacy(stack, place.contest_channel, user="ana")
+    client = listening(stack, place, place.contest_channel, user="ana")
     for text in ('"ping"', "nonsense", '{"type":"ping"}', "x" * 3000):
         client.send(text)
     post_text(stack, place, "1", public=True)
@@ -127,7 +142,7 @@ def test_whatever_the_client_sends_is_ignored(stack):
 
 def test_documented_event_reaches_legacy_clients_as_its_text(stack):
     place = stack.place()
-    client = legacy(stack, place.contest_channel, user="ana")
+    client = listening(stack, place, place.contest_channel, user="ana")
     event = events.contest_update(place)
     stack.post(json.dumps(event))
     assert json.loads(client.recv_text()) == event
@@ -135,7 +150,7 @@ def test_documented_event_reaches_legacy_clients_as_its_text(stack):
 
 def test_legacy_and_documented_clients_stand_side_by_side(stack):
     place = stack.place()
-    old = legacy(stack, place.contest_channel, user="ana")
+    old = listening(stack, place, place.contest_channel, user="ana")
     new = stack.ws("ana").subscribed(place.contest_channel)
     text = json.dumps({"message": "/run/update/", "run": {"guid": "g", "verdict": "AC"}})
     post_text(stack, place, text, user="ana")
@@ -146,12 +161,13 @@ def test_legacy_and_documented_clients_stand_side_by_side(stack):
 
 def test_next_connection_is_first_sent_what_was_missed(stack):
     place = stack.place()
-    client = legacy(stack, place.contest_channel, user="ana")
+    client = listening(stack, place, place.contest_channel, user="ana")
     post_text(stack, place, "1", public=True)
     assert client.recv_text() == "1"
+    kept = stack.gateway.metrics()["broadcaster_legacy_kept_total"]
     client.abort()
-    stack.ws().ask({"type": "ping"})
-    time.sleep(0.5)  # the gateway must see the end to keep the positions
+    wait_until(lambda: stack.gateway.metrics()["broadcaster_legacy_kept_total"] > kept,
+               what="the positions to be kept")
     post_text(stack, place, "2", public=True)
     post_text(stack, place, "3", user="beto")
     post_text(stack, place, "4", public=True)
@@ -169,6 +185,7 @@ def test_legacy_event_stream(stack):
         assert stream.status == 200
         assert stream.response.headers["Content-Type"].startswith("text/event-stream")
         assert stream.response.headers["X-Accel-Buffering"] == "no"
+        begin_stream(stream, marks_of(stack, place))
         post_text(stack, place, '{\n "two": "lines"\n}', public=True)
         post_text(stack, place, "7", public=True)
         assert stream.read_event()[2] == '{\n "two": "lines"\n}'

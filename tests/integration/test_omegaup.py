@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from support.http_client import get_plain
-from support.process import BUILD, Process, free_port, wait_until
+from support.process import BUILD, LIMIT, Process, free_port, wait_until
 from support.redis_server import RedisServer
 
 TRACING = {"File": "/var/log/omegaup/broadcaster.tracing.json"}
@@ -45,7 +45,7 @@ class Both:
 
     def wait_ready(self):
         for port in (self.gateway_port, self.publisher_port):
-            wait_until(lambda port=port: self.status(port) == 200, 20, f"/ready on {port}")
+            wait_until(lambda port=port: self.status(port) == 200, what=f"/ready on {port}")
         return self
 
     def status(self, port):
@@ -122,20 +122,20 @@ def test_file_with_a_log_path_and_tls_files(start, tmp_path, certificates):
 
 @pytest.mark.parametrize("flag", ["-version", "--version"])
 def test_version(flag):
-    done = subprocess.run([launcher(), flag], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([launcher(), flag], capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 0
     assert done.stdout.startswith("omegaup-broadcaster ")
 
 
 def test_unknown_option_starts_nothing():
-    done = subprocess.run([launcher(), "-nonsense"], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([launcher(), "-nonsense"], capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 1
     assert "-nonsense" in done.stderr
 
 
 def test_missing_file_ends_both_with_a_failure(tmp_path):
     done = subprocess.run([launcher(), "-insecure", "-config", str(tmp_path / "none.json")],
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 1
     assert "none.json" in done.stderr
 

@@ -13,7 +13,7 @@ import pytest
 from support import events
 from support.certificates import Certificates
 from support.http_client import Http
-from support.process import free_port, program, wait_until
+from support.process import LIMIT, free_port, program, wait_until
 
 FIXED = {"connections_active", "subscriptions_total", "messages_sent_total",
          "messages_received_total"}
@@ -113,7 +113,8 @@ def run(name, *arguments, env=None):
     environment = {k: v for k, v in os.environ.items()
                    if not k.startswith(("REDIS_", "BROADCASTER_"))}
     done = subprocess.run([program(name), *map(str, arguments)], capture_output=True, text=True,
-                          timeout=20, stdin=subprocess.DEVNULL, env={**environment, **(env or {})})
+                          timeout=LIMIT, stdin=subprocess.DEVNULL,
+                          env={**environment, **(env or {})})
     return done.returncode, done.stdout, done.stderr
 
 
@@ -305,10 +306,8 @@ def test_publisher_answers_what_it_has_taken_before_it_ends(make_stack):
     assert backend.post(events.contest_update(stack.place())).status == 200
     stack.publisher.process.signal(signal.SIGTERM)
     assert stack.publisher.process.wait() == 0
-    started = time.monotonic()
     with pytest.raises(OSError):
         stack.backend().post(events.contest_update(stack.place()))
-    assert time.monotonic() - started < 5
 
 
 def test_sighup_takes_new_settings_and_keeps_the_clients(make_stack):
@@ -319,8 +318,8 @@ def test_sighup_takes_new_settings_and_keeps_the_clients(make_stack):
     stack.gateway.settings["Broadcaster"]["MaxSubscriptions"] = 5
     stack.gateway.write_config()
     stack.gateway.process.signal(signal.SIGHUP)
-    wait_until(lambda: client.subscribe(public.contest_channel)["type"] == "subscribed", 5,
-               "the new limit")
+    wait_until(lambda: client.subscribe(public.contest_channel)["type"] == "subscribed",
+               what="the new limit")
     stack.post(events.contest_update(place))
     assert client.recv()["channel"] == place.contest_channel
 
@@ -364,7 +363,7 @@ def test_sighup_takes_new_certificates(make_stack, tmp_path):
             return Http(stack.publisher.port, other.client_context(None)).get("/health").status
         except OSError:
             return None
-    assert wait_until(is_new, 5, "the new certificate") == 200
+    assert wait_until(is_new, what="the new certificate") == 200
 
 
 def not_after(path):
@@ -407,7 +406,7 @@ def test_log_file_is_opened_anew_on_sighup(make_stack, tmp_path):
     wait_until(lambda: log.exists() and log.stat().st_size, what="the log file")
     log.rename(tmp_path / "gateway.log.1")
     stack.gateway.process.signal(signal.SIGHUP)
-    wait_until(log.exists, 5, "a new log file")
+    wait_until(log.exists, what="a new log file")
 
 
 # --- log -------------------------------------------------------------------------------------------

@@ -11,6 +11,9 @@ from support.redis_server import RedisServer
 from support.stack import Stack
 
 
+PUBLISH_WAIT = 1
+
+
 @pytest.fixture
 def lone_redis(tmp_path):
     """A server that the test starts, stops and freezes itself."""
@@ -23,7 +26,7 @@ def lone_redis(tmp_path):
 def broken(tmp_path, certificates, lone_redis):
     """A stack on lone_redis; nothing is started yet."""
     stack = Stack(tmp_path / "stack", certificates, redis_server=lone_redis,
-                  settings={"Broadcaster": {"PublishWait": None}})  # the product's own
+                  settings={"Broadcaster": {"PublishWait": PUBLISH_WAIT}})
     stack.write_users(users.users_file())
     yield stack
     stack.stop()
@@ -61,7 +64,7 @@ def test_redis_started_after_both_makes_them_ready(broken, lone_redis):
     started = time.monotonic()
     answer = client.subscribe(place.contest_channel)
     assert answer["error"] == "unavailable"
-    assert 4 <= time.monotonic() - started <= 8
+    assert time.monotonic() - started > 4
     lone_redis.start()
     for service in broken.services:
         service.wait_ready()
@@ -92,7 +95,7 @@ def test_after_a_restart_of_redis_clients_get_reset_and_then_events_again(runnin
     lone_redis.start()
     for service in running.services:
         service.wait_ready()
-    messages = [client.recv(timeout=20) for _ in range(2)]
+    messages = [client.recv() for _ in range(2)]
     assert {m["type"] for m in messages} == {"reset"}
     assert {m["channel"] for m in messages} == {place.contest_channel, place.problem_channel}
     contest = next(m for m in messages if m["channel"] == place.contest_channel)
@@ -109,8 +112,8 @@ def test_connections_stay_while_redis_is_away(running, lone_redis):
     place = running.place()
     client = running.ws("ana").subscribed(place.contest_channel)
     lone_redis.kill()
-    wait_until(lambda: running.gateway.metrics()["broadcaster_redis_up"] == 0, 20,
-               "the gateway to notice")
+    wait_until(lambda: running.gateway.metrics()["broadcaster_redis_up"] == 0,
+               what="the gateway to notice")
     assert client.ask({"type": "ping"}) == {"type": "pong"}
     assert client.unsubscribe(place.contest_channel)["type"] == "unsubscribed"
 
@@ -130,21 +133,23 @@ def test_new_subscription_without_redis_is_unavailable_after_a_while(running, lo
 
 def test_gateway_stays_ready_through_a_blip_of_redis(running, lone_redis):
     lone_redis.kill()
-    wait_until(lambda: running.gateway.metrics()["broadcaster_redis_up"] == 0, 20, "the loss")
-    assert running.gateway.answers() == 200
-    wait_until(lambda: running.gateway.answers() == 503, 20, "/ready to fall after 10 s")
+    wait_until(lambda: running.gateway.metrics()["broadcaster_redis_up"] == 0, what="the loss")
+    noticed = time.monotonic()
+    wait_until(lambda: running.gateway.answers() == 503, what="/ready to fall")
+    assert time.monotonic() - noticed > 5
     lone_redis.start()
     running.gateway.wait_ready()
 
 
-def test_post_while_the_link_is_known_to_be_down_is_503_at_once(running, lone_redis):
-    backend = running.backend()
-    assert backend.post(events.contest_update(running.place())).status == 200
+def test_post_while_the_link_is_known_to_be_down_is_503_at_once(broken, lone_redis):
+    lone_redis.start()
+    broken.publisher.settings["Broadcaster"]["PublishWait"] = 60  # longer than any test waits
+    broken.publisher.start()
+    backend = broken.backend()
+    assert backend.post(events.contest_update(broken.place())).status == 200
     lone_redis.kill()
-    wait_until(lambda: running.publisher.answers() == 503, 20, "the publisher to notice")
-    started = time.monotonic()
-    assert backend.post(events.contest_update(running.place())).status == 503
-    assert time.monotonic() - started < 0.2
+    wait_until(lambda: broken.publisher.answers() == 503, what="the publisher to notice")
+    assert backend.post(events.contest_update(broken.place())).status == 503
 
 
 # --- frozen ---------------------------------------------------------------------------------
@@ -152,15 +157,23 @@ def test_post_while_the_link_is_known_to_be_down_is_503_at_once(running, lone_re
 def test_post_to_a_frozen_redis_is_503_after_publish_wait(running, lone_redis):
     backend = running.backend()
     backend.post(events.contest_update(running.place()))
+    patient, answered = running.backend(), []
+    patient.get("/health")
     freeze(lone_redis)
     try:
+        thread = threading.Thread(target=lambda: answered.append(patient.post(
+            events.contest_update(running.place()), headers={"Idempotency-Key": "patient"})))
+        thread.start()
+        time.sleep(0.5)  # so that who waits as long as this one is answered after it
         started = time.monotonic()
         answer = backend.post(events.contest_update(running.place()))
         assert answer.status == 503
         assert "retry-after" in answer.headers
-        assert 0.2 <= time.monotonic() - started <= 1.5
+        assert time.monotonic() - started > PUBLISH_WAIT / 2
+        assert not answered, "one with a key waits five seconds"
     finally:
         thaw(lone_redis)
+        thread.join()
     wait_until(lambda: backend.post(events.contest_update(running.place())).status == 200,
                what="the publisher to work again")
 
@@ -184,12 +197,12 @@ def test_grader_form_posted_while_redis_is_away_is_written_when_it_returns(runni
     client = running.ws("ana").subscribed(place.contest_channel)
     backend = running.backend()
     lone_redis.kill()
-    wait_until(lambda: running.publisher.answers() == 503, 20, "the publisher to notice")
+    wait_until(lambda: running.publisher.answers() == 503, what="the publisher to notice")
     body = events.grader_form(place, {"type": "contest_update", "data": {"n": 5}}, public=True)
     assert backend.post(body).status == 503
     lone_redis.start()
     # Redis came back empty: a reset, before or after the event was written.
-    reset = client.recv_until(lambda m: m["type"] == "reset", timeout=20)[-1]
+    reset = client.recv_until(lambda m: m["type"] == "reset")[-1]
     epoch = reset["position"].partition(":")[0]
     running.publisher.wait_ready()
     later = running.ws("beto")
@@ -211,7 +224,7 @@ def test_request_with_a_key_waits_and_a_second_one_is_409_meanwhile(running, lon
         body = events.contest_update(place)
         thread = threading.Thread(target=lambda: answers.append(first.post(body, headers=headers)))
         thread.start()
-        time.sleep(0.7)  # longer than PublishWait
+        time.sleep(PUBLISH_WAIT + 0.5)
         assert not answers
         assert second.post(body, headers=headers).status == 409
     finally:

@@ -43,7 +43,10 @@ def stack(pair, judge):
     yield pair
     judge.mode, judge.delay = "ok", 0.0
     judge.up()
-    wait_until(lambda: nothing_due(pair), 30, "the last refresh")
+    for service in (pair.publisher, pair.other):
+        if not (service.process and service.process.is_running()):
+            service.start()
+    wait_until(lambda: nothing_due(pair), what="the last refresh")
     judge.forget_calls()
 
 
@@ -75,14 +78,17 @@ def claim(stack, owner, lease_ms, *words):
 def test_runs_of_two_publishers_are_one_refresh_and_one_after_the_period(stack, judge):
     place = stack.place()
     judge.delay = 0.3
-    for _ in range(5):
-        post_to(stack, stack.publisher, place)
-        post_to(stack, stack.other, place)
     began = time.monotonic()
-    wait_until(lambda: len(judge.calls) == 2, PERIOD + 3, "the trailing refresh")
-    assert time.monotonic() - began > PERIOD - 1
-    time.sleep(PERIOD + 0.5)
-    assert refreshed(judge) == [place.contest] * 2
+    post_to(stack, stack.publisher, place)
+    wait_until(lambda: judge.calls, what="the first call")
+    for _ in range(5):
+        post_to(stack, stack.other, place)
+        post_to(stack, stack.publisher, place)
+    posted = time.monotonic() - began
+    wait_until(lambda: nothing_due(stack), what="the last refresh")
+    assert time.monotonic() - began > PERIOD
+    assert 2 <= len(refreshed(judge)) <= 2 + posted // PERIOD
+    assert set(refreshed(judge)) == {place.contest}
 
 
 def test_refresh_longer_than_the_period_is_never_doubled(stack, judge):
@@ -92,20 +98,27 @@ def test_refresh_longer_than_the_period_is_never_doubled(stack, judge):
         post_to(stack, stack.publisher, place)
         post_to(stack, stack.other, place)
         time.sleep(0.5)
-    wait_until(lambda: len(judge.calls) == 2, 10, "the trailing refresh")
+    wait_until(lambda: len(judge.calls) == 2, what="the trailing refresh")
     assert judge.most_at_once == 1
 
 
 def test_publisher_makes_two_calls_at_once_and_the_others_wait_in_order(stack, judge):
     stack.other.stop()
-    judge.delay = 0.4
-    places = [stack.place() for _ in range(6)]
-    for place in places:
+    judge.hold()
+    judge.delay = 0.1  # so that one too many would be seen
+    contests = []
+    for _ in range(6):
+        place = stack.place()
         post_to(stack, stack.publisher, place)
-        time.sleep(0.01)
-    wait_until(lambda: len(judge.calls) == 6, 10, "all refreshes")
-    stack.other.start()
-    assert refreshed(judge) == [p.contest for p in places]
+        contests.append(place.contest)
+        time.sleep(0.002)  # the order is one of milliseconds
+    wait_until(lambda: judge.at_once == 2, what="two calls")
+    assert set(refreshed(judge)) == set(contests[:2])
+    judge.release()
+    wait_until(lambda: len(judge.calls) == 6, what="all refreshes")
+    assert sorted(refreshed(judge)) == sorted(contests)
+    # Of two that are on their way at once either may be seen first.
+    assert all(abs(contests.index(c) - n) <= 1 for n, c in enumerate(refreshed(judge)))
     assert judge.most_at_once == 2
 
 
@@ -113,12 +126,12 @@ def test_publisher_makes_two_calls_at_once_and_the_others_wait_in_order(stack, j
 
 def test_refresh_of_a_killed_publisher_is_made_by_another(stack, judge):
     place = stack.place()
-    judge.delay = 3
+    judge.hold()
     post_to(stack, stack.publisher, place)
     wait_until(lambda: judge.calls, what="the first call")
     stack.publisher.kill()
-    judge.delay = 0
-    wait_until(lambda: len(judge.calls) == 2, 20, "the call by the other publisher")
+    judge.release()
+    wait_until(lambda: len(judge.calls) == 2, what="the call by the other publisher")
     stack.publisher.start()
     assert refreshed(judge) == [place.contest] * 2
 
@@ -132,8 +145,8 @@ def test_publisher_that_died_between_claim_and_call_loses_nothing(stack, judge):
     assert claim(stack, "dead", 1500) == (-1, [place.contest])
     stack.publisher.start()
     stack.other.start()
-    wait_until(lambda: judge.calls, 10, "the refresh")
-    time.sleep(0.5)
+    wait_until(lambda: judge.calls, what="the refresh")
+    wait_until(lambda: nothing_due(stack), what="its end")
     assert refreshed(judge) == [place.contest]
 
 
@@ -142,33 +155,34 @@ def test_run_whose_publisher_dies_at_once_is_refreshed_by_another(stack, judge):
     place = stack.place()
     with stack.redis.client() as redis:
         redis.zadd(f"{PREFIX}:refresh:due", {place.contest: 1})
-    wait_until(lambda: judge.calls, 5, "the refresh")
+    wait_until(lambda: judge.calls, what="the refresh")
     assert refreshed(judge) == [place.contest]
 
 
 def test_failed_refresh_is_tried_again_after_the_period(stack, judge):
     place = stack.place()
     judge.mode = "broken"
+    began = time.monotonic()
     post_to(stack, stack.publisher, place)
     wait_until(lambda: judge.calls, what="the first call")
-    began = time.monotonic()
     judge.mode = "ok"
-    wait_until(lambda: len(judge.calls) == 2, PERIOD + 3, "the second call")
-    assert time.monotonic() - began > PERIOD - 0.5
-    time.sleep(PERIOD + 0.5)
-    assert len(judge.calls) == 2
+    wait_until(lambda: nothing_due(stack), what="the refresh after all")
+    assert time.monotonic() - began > PERIOD
+    # A call that failed before this looked at the mode may have been tried twice.
+    assert 2 <= len(judge.calls) <= 2 + (time.monotonic() - began) // PERIOD
 
 
 def test_frontend_that_is_down_delays_no_post_and_gets_the_refresh_later(stack, judge):
     place = stack.place()
     judge.down()
-    began = time.monotonic()
     for _ in range(20):
         stack.post(events.run_update(place))
-    assert time.monotonic() - began < 1
-    time.sleep(PERIOD)
+    name = 'broadcaster_scoreboard_refreshes_total{result="failed"}'
+    before = sum(s.metrics()[name] for s in (stack.publisher, stack.other))
+    wait_until(lambda: sum(s.metrics()[name] for s in (stack.publisher, stack.other)) > before,
+               what="another attempt")
     judge.up()
-    wait_until(lambda: judge.calls, PERIOD + 3, "the refresh")
+    wait_until(lambda: judge.calls, what="the refresh")
 
 
 def test_contest_that_the_frontend_does_not_know_is_not_tried_again(stack, judge):
@@ -176,22 +190,21 @@ def test_contest_that_the_frontend_does_not_know_is_not_tried_again(stack, judge
     judge.mode = "404"
     post_to(stack, stack.publisher, place)
     wait_until(lambda: judge.calls, what="the call")
-    time.sleep(PERIOD + 1)
+    wait_until(lambda: nothing_due(stack), what="its end")
     assert len(judge.calls) == 1
 
 
 def test_redis_that_forgets_everything_ends_no_refreshes(stack, judge):
     place = stack.place()
-    judge.delay = 1
+    judge.hold()
     post_to(stack, stack.publisher, place)
     wait_until(lambda: judge.calls, what="the call")
     with stack.redis.client() as redis:
         redis.flushall()
         redis.script_flush()
-    judge.delay = 0
-    time.sleep(1.5)
+    judge.release()
     post_to(stack, stack.publisher, place)
-    wait_until(lambda: len(judge.calls) == 2, PERIOD + 3, "the next refresh")
+    wait_until(lambda: len(judge.calls) == 2, what="the next refresh")
 
 
 # --- the rest ----------------------------------------------------------------------------------
@@ -207,15 +220,16 @@ def test_other_secret_is_logged_by_name_and_never_shown(stack, judge):
     assert SECRET not in logs()
     assert urllib.parse.quote(SECRET, safe="") not in logs()
     judge.mode = "ok"
-    wait_until(lambda: len(judge.calls) >= 2, PERIOD + 3, "the refresh after all")
+    wait_until(lambda: len(judge.calls) >= 2, what="the refresh after all")
 
 
 @pytest.mark.parametrize("alias", ["due", "claimed", "omi:final"])
 def test_any_alias_is_refreshed(stack, judge, alias):
     body = {"contest": alias, "user": "ana", "message": '{"message":"/run/update/","run":{}}'}
-    for _ in range(2):
-        stack.post(body)
-    wait_until(lambda: len(judge.calls) == 2, PERIOD + 3, "both refreshes")
+    stack.post(body)
+    wait_until(lambda: judge.calls, what="the first refresh")
+    stack.post(body)
+    wait_until(lambda: len(judge.calls) == 2, what="both refreshes")
     assert refreshed(judge) == [alias] * 2
 
 

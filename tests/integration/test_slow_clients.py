@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """A client that does not read costs nobody else anything, and loses nothing it cannot get back."""
-import time
 
 import pytest
 from support import events
@@ -16,7 +15,7 @@ def padded(event):
 
 @pytest.fixture
 def impatient(make_stack):
-    return make_stack(settings={"Broadcaster": {"WriteTimeout": 1}})
+    return make_stack(settings={"Broadcaster": {"WriteTimeout": 3}})
 
 
 def test_slow_client_is_closed_and_others_are_unaffected(impatient):
@@ -27,8 +26,8 @@ def test_slow_client_is_closed_and_others_are_unaffected(impatient):
     for n in range(150):
         stack.post(padded(events.contest_update(place, n)))
         assert quick.recv()["data"]["n"] == n
-    wait_until(lambda: stack.gateway.metrics()["broadcaster_slow_closes_total"] == 1, 10,
-               "the slow client to be closed")
+    wait_until(lambda: stack.gateway.metrics()["broadcaster_slow_closes_total"] == 1,
+               what="the slow client to be closed")
     assert stack.gateway.metrics()["connections_active"] == 1
     slow.resume_reading()
     assert slow.wait_closed() in (4008, 1006)
@@ -41,8 +40,8 @@ def test_closed_slow_client_resumes_without_a_gap(impatient):
     slow.pause_reading()
     for n in range(70):  # less than the history's bytes hold, more than the socket's
         stack.post(padded(events.contest_update(place, n)))
-    wait_until(lambda: stack.gateway.metrics()["broadcaster_slow_closes_total"] == 1, 10,
-               "the slow client to be closed")
+    wait_until(lambda: stack.gateway.metrics()["broadcaster_slow_closes_total"] == 1,
+               what="the slow client to be closed")
     slow.resume_reading()
     slow.wait_closed()
     messages = [slow.recv() for _ in range(slow.waiting() - 1)]
@@ -61,14 +60,13 @@ def test_slow_client_gets_the_newest_scoreboard_and_the_count_of_those_skipped(m
     place = stack.place()
     slow = stack.ws("ana").subscribed(place.contest_channel)
     slow.pause_reading()
-    time.sleep(0.1)
     for n in range(150):
         stack.post(padded(events.scoreboard_update(place, n)))
     stack.post(events.contest_update(place))
     wait_until(lambda: stack.gateway.metrics()["broadcaster_conflated_total"] > 0,
                what="scoreboards to be conflated")
     slow.resume_reading()
-    messages = slow.recv_until(lambda m: m["type"] == "contest_update", timeout=20)
+    messages = slow.recv_until(lambda m: m["type"] == "contest_update")
     # The conflated one stands where the newest was added: before the event that came after it.
     boards = messages[:-1]
     assert boards[-1]["data"]["n"] == 149

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from support import events
-from support.process import ROOT, Process, free_port, wait_until
+from support.process import LIMIT, ROOT, Process, free_port, wait_until
 from support.users import token_of
 
 
@@ -37,7 +37,7 @@ def test_watch_prints_events_and_survives_a_restart_of_the_gateway(make_stack, s
     stack.gateway.kill()
     stack.post(events.contest_update(place, 2))  # missed, and brought by the position
     stack.gateway.start()
-    wait_until(lambda: '"n": 2' in watch.log(), 20, "the missed event")
+    wait_until(lambda: '"n": 2' in watch.log(), what="the missed event")
     big = {"type": "contest_update", "data": {"contest_alias": place.contest, "pad": "x" * 100_000}}
     stack.post(big)
     wait_until(lambda: "x" * 100_000 in watch.log(), what="the large event")
@@ -57,7 +57,7 @@ def test_commands_that_run_prints_can_be_pasted():
     introduce = text[text.index("introduce_console() {"):text.index("\nmain() {")]
     script = ("set -eu; root='/a b' certificates='/c d' dir=/e port=1 events_port=2 metrics_port=3 "
               "gateways=1 console_dir='' demo=no\nsay() { :; }\n" + introduce + "\nintroduce\n")
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=10,
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=LIMIT,
                           check=True)
     watch, curl = (shlex.split(part) for part in done.stdout.split("\n\n")
                    if part.startswith(("Watch", "Post")))
@@ -90,6 +90,6 @@ def test_run_sample_users_file_is_valid(make_stack):
                                        ["--nonsense"], ["--port", "x"]])
 def test_run_refuses_wrong_options(arguments):
     done = subprocess.run([ROOT / "tools/run", *arguments], capture_output=True, text=True,
-                          timeout=10, stdin=subprocess.DEVNULL, check=False)
+                          timeout=LIMIT, stdin=subprocess.DEVNULL, check=False)
     assert done.returncode in (1, 2)
     assert done.stderr

@@ -90,7 +90,7 @@ class Crowd:
             self.turn(0.05)
         return True
 
-    def upgrade(self, limit=30):
+    def upgrade(self, limit=60):
         """How many became WebSockets."""
         self.run_until(lambda: all(m.head or not m.is_open for m in self.members), limit)
         return sum(m.is_upgraded for m in self.members)

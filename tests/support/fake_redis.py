@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A server that speaks RESP3 well enough to be taken for a Redis, until it is told to lie."""
+import collections
 import socket
 import threading
 
@@ -29,6 +30,7 @@ class FakeRedis:
     def __init__(self):
         self.lies = {}
         self.connections = 0
+        self.asked = collections.Counter()  # by command
         self._servers = b""
         self._open = set()
         self._listener = socket.create_server(("127.0.0.1", free_port()))
@@ -65,6 +67,7 @@ class FakeRedis:
                     words = [stream.read(int(stream.readline()[1:]) + 2)[:-2]
                              for _ in range(int(line[1:]))]
                     sock.sendall(self._answer(words))
+                    self.asked[words[0].upper().decode()] += 1
         except OSError:
             pass  # it has gone
         finally:

@@ -6,6 +6,7 @@ text/html, answers 200 to an expired session, and puts secrets beside what is as
 """
 import json
 import re
+import socket
 import threading
 import time
 import urllib.parse
@@ -52,7 +53,8 @@ class Refused(Exception):
 class Frontend:
     """Switches: `delay` seconds before each answer; `mode` "ok", "broken" (500), "nonsense" (200,
     no JSON), "no_user" (200, but the answer lacks what it must have), "hang_up" (closes without an
-    answer), or a status number. down() stops listening, up() listens again on the same port."""
+    answer), or a status number. hold() keeps answers back until release(). down() stops listening,
+    up() listens again on the same port, and releases."""
 
     def __init__(self):
         self.port = free_port()
@@ -64,6 +66,7 @@ class Frontend:
         self.at_once = self.most_at_once = 0
         self._lock = threading.Lock()
         self._server = None
+        self._released = threading.Event()
         self.up()
 
     @property
@@ -96,6 +99,7 @@ class Frontend:
     # --- switches ---
 
     def up(self):
+        self.release()
         if self._server:
             return
         frontend = self
@@ -108,18 +112,38 @@ class Frontend:
         self._server.open_sockets = set()
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
+    def hold(self):
+        self._released.clear()
+
+    def release(self):
+        self._released.set()
+
+    def pause(self, delay):
+        self._released.wait()
+        time.sleep(delay)
+
     def down(self):
+        self.release()
         if self._server:
             self._server.shutdown()
             self._server.server_close()
             for sock in list(self._server.open_sockets):
-                sock.close()
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)  # its thread holds it open beyond a close()
+                except OSError:
+                    pass  # the peer was first
             self._server = None
 
     def count(self, part):
         """How many calls went to a path that contains this."""
         with self._lock:
             return sum(part in call.path for call in self.calls)
+
+    @property
+    def questions(self):
+        """Calls that ask who may see what. Refreshes of scoreboards come when they come."""
+        with self._lock:
+            return [call for call in self.calls if "refresh" not in call.path]
 
     def forget_calls(self):
         with self._lock:
@@ -234,10 +258,10 @@ class JudgeHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         path, arguments = self.split_uri()
         account = judge.accounts.get(self.credential())
+        mode, delay = judge.mode, judge.delay  # of the time at which the call is seen
         judge.note(Call(self.command, self.path, path, arguments, dict(self.headers.items()), body,
                         account.username if account else None))
-        mode, delay = judge.mode, judge.delay
-        time.sleep(delay)
+        judge.pause(delay)
         if mode == "ok":
             try:
                 self.reply(200, json.dumps(judge.answer(path, arguments, account)),

@@ -5,6 +5,8 @@ import json
 import socket
 from dataclasses import dataclass
 
+from .process import LIMIT
+
 
 @dataclass
 class Answer:
@@ -20,7 +22,7 @@ class Answer:
 class Http:
     """One kept-alive connection to one port; made anew after the peer has closed it."""
 
-    def __init__(self, port, tls=None, token=None, timeout=15):
+    def __init__(self, port, tls=None, token=None, timeout=LIMIT):
         self.port, self.tls, self.token, self.timeout = port, tls, token, timeout
         self.connections = 0
         self._connection = None
@@ -68,23 +70,33 @@ class Http:
             self._connection = None
 
 
-def raw_exchange(port, data, tls=None, timeout=10):
-    """Sends bytes as they are; returns all that comes until the peer closes or `timeout`."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain:
+def raw_exchange(port, data, tls=None, until="answer", half_close=False):
+    """Sends bytes as they are; returns what comes up to the end of one HTTP answer, of its head
+    (until="head", for answers that go on), or of the connection ("end"), and whenever the peer
+    closes. With half_close the peer is told that no more will follow."""
+    is_enough = {"answer": is_complete, "head": has_head, "end": lambda received: False}[until]
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as plain:
         sock = tls.wrap_socket(plain, server_hostname="localhost") if tls else plain
         received = b""
         try:
             sock.sendall(data)
-            while True:
+            if half_close:
+                sock.shutdown(socket.SHUT_WR)
+            while not is_enough(received):
                 part = sock.recv(65536)
                 if not part:
                     break
                 received += part
-                if is_complete(received):
-                    break
-        except (TimeoutError, ConnectionError):
+        except TimeoutError:
+            raise AssertionError(f"no {until} within {LIMIT} s; so far: {received[:300]}") from None
+        except ConnectionError:
             pass  # what came until then is the answer
         return received
+
+
+def has_head(received):
+    """Whether this holds the head of an HTTP answer."""
+    return b"\r\n\r\n" in received
 
 
 def is_complete(received):
@@ -106,7 +118,7 @@ def raw_status(received):
     return int(received.split(b" ", 2)[1]) if received.startswith(b"HTTP/1.") else None
 
 
-def get_plain(port, path, timeout=5):
+def get_plain(port, path, timeout=LIMIT):
     """GET over plain HTTP on loopback, errors as answers too."""
     http_client = Http(port, timeout=timeout)
     try:

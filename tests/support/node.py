@@ -7,6 +7,8 @@ import queue
 import subprocess
 import threading
 
+from .process import LIMIT
+
 # Node 22 has the global, 20 behind a flag, 18 (Debian 12) with Debian's package node-ws.
 WAYS = [([], ""), (["--experimental-websocket"], ""),
         ([], "globalThis.WebSocket = require('ws');\n")]
@@ -47,7 +49,7 @@ class NodeScript:
             if line.startswith("["):
                 self._reports.put(json.loads(line))
 
-    def report(self, timeout=10):
+    def report(self, timeout=LIMIT):
         """The next report, as a list of its arguments."""
         try:
             return self._reports.get(timeout=timeout)

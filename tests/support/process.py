@@ -14,6 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BROADCASTER_BUILD", "build/dev"))
 BUILD = BUILD if BUILD.is_absolute() else ROOT / BUILD
 
+# Seconds after which a test gives up. Long, since a machine under tests is busy, and never what a
+# test is about: all that is awaited ends the waiting when it comes.
+LIMIT = 30
+
 SANITIZER = re.compile(r"(ERROR|SUMMARY): \w+Sanitizer|runtime error:")
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True)
@@ -26,7 +30,7 @@ def program(name):
     return str(path)
 
 
-def wait_until(condition, limit=10.0, what="the condition", pause=0.01):
+def wait_until(condition, limit=LIMIT, what="the condition", pause=0.01):
     """Polls until condition() is true and returns that value; fails after `limit` seconds."""
     end = time.monotonic() + limit
     while True:
@@ -37,16 +41,23 @@ def wait_until(condition, limit=10.0, what="the condition", pause=0.01):
         time.sleep(pause)
 
 
+given_ports = set()
+
+
 def free_port():
-    """A free TCP port below the ephemeral ones, which connections of other tests might take."""
+    """A free TCP port below the ephemeral ones, which connections of other tests might take. None
+    is given twice: whoever has one may not have bound it yet."""
     while True:
         port = random.randrange(10000, 32000)
+        if port in given_ports:
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        given_ports.add(port)
+        return port
 
 
 def die_with_parent():
@@ -81,7 +92,7 @@ class Process:
     def signal(self, number):
         self.popen.send_signal(number)
 
-    def wait(self, limit=30):
+    def wait(self, limit=LIMIT):
         """The exit status; fails when the process does not end by itself."""
         try:
             return self.popen.wait(limit)
@@ -96,7 +107,7 @@ class Process:
             self.popen.kill()
             self.popen.wait(10)
 
-    def stop(self, limit=30):
+    def stop(self, limit=LIMIT):
         """SIGTERM, then SIGKILL after the limit. Anything but a clean end is a failure."""
         if self.is_running():
             self.signal(signal.SIGCONT)  # a frozen one could not obey

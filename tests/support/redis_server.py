@@ -2,7 +2,7 @@
 """A private redis-server: loopback only, a port of its own, nothing on disk."""
 import redis
 
-from .process import Process, free_port, wait_until
+from .process import LIMIT, Process, free_port, wait_until
 
 
 class RedisServer:
@@ -34,7 +34,7 @@ class RedisServer:
             return False
 
     def client(self):
-        return redis.Redis(port=self.port, socket_timeout=5)
+        return redis.Redis(port=self.port, socket_timeout=LIMIT)
 
     def channels(self, pattern="*"):
         """Names that anybody is subscribed to now."""

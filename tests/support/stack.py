@@ -10,7 +10,7 @@ from .process import Process, free_port, program, wait_until
 from .redis_server import RedisServer
 from .ws_client import EventStream, WebSocket
 
-READY_LIMIT = 20
+READY_LIMIT = 60
 
 
 def merged(base, over):
@@ -132,7 +132,8 @@ class Stack:
                         "KeyFile": self.certificates.path("server.key"),
                         "ClientCAFile": self.certificates.path("ca.pem")},
                 "FrontendURL": self.frontend.url if self.frontend else "http://127.0.0.1:9",
-                "AllowedOrigins": ["https://omegaup.com"], "DrainSeconds": 1, "PublishWait": 3},
+                "AllowedOrigins": ["https://omegaup.com"], "DrainSeconds": 1,
+                "PublishWait": 10},
             "Redis": {"URL": self.redis.url},
             "Logging": {"Level": "debug"},
             "Metrics": {"Port": free_port(), "PublisherPort": free_port(), "Bind": "127.0.0.1"},

@@ -9,6 +9,8 @@ import threading
 import websockets
 import websockets.exceptions
 
+from .process import LIMIT
+
 SUBPROTOCOL = "com.omegaup.events"
 CLOSED = object()
 
@@ -20,7 +22,7 @@ class BackgroundLoop:
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
 
-    def run(self, coroutine, timeout=15):
+    def run(self, coroutine, timeout=LIMIT):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
 
 
@@ -40,6 +42,7 @@ class WebSocket:
         self.close_code = None
         self.close_reason = ""
         self._inbox = queue.Queue()
+        self._is_paused = False
         self._ws = background.run(self._connect(
             uri, extra_headers=headers, origin=origin, subprotocols=subprotocols,
             compression=compression, extensions=extensions, ssl=tls))
@@ -47,7 +50,7 @@ class WebSocket:
     async def _connect(self, uri, **options):
         ws = await websockets.connect(
             uri, host="127.0.0.1", ping_interval=None, max_size=None, max_queue=None,
-            close_timeout=2, open_timeout=15, **options)
+            close_timeout=LIMIT, open_timeout=LIMIT, **options)
         self._reader = asyncio.ensure_future(self._read(ws))
         return ws
 
@@ -69,13 +72,20 @@ class WebSocket:
             command = json.dumps(command)
         background.run(self._ws.send(command))
 
+    def send_all(self, commands):
+        """As fast as can be."""
+        async def write():
+            for command in commands:
+                await self._ws.send(json.dumps(command))
+        background.run(write())
+
     def send_frame(self, opcode, payload):
         """A single frame with any payload, also one that is no UTF-8."""
         async def write():
             await self._ws.write_frame(True, opcode, payload)
         background.run(write())
 
-    def ping(self, payload, timeout=5):
+    def ping(self, payload, timeout=LIMIT):
         """A ping frame; returns when the pong with the same payload is there."""
         async def ping():
             await (await self._ws.ping(payload))
@@ -83,7 +93,7 @@ class WebSocket:
 
     # --- receiving ---
 
-    def recv_text(self, timeout=10):
+    def recv_text(self, timeout=LIMIT):
         """The next message as it came."""
         try:
             text = self._inbox.get(timeout=timeout)
@@ -96,14 +106,14 @@ class WebSocket:
                                  f"last messages: {self.texts[-5:]}")
         return text
 
-    def recv(self, timeout=10):
+    def recv(self, timeout=LIMIT):
         """The next message, parsed; `position` messages only move positions on: passed over."""
         while True:
             message = json.loads(self.recv_text(timeout))
             if message.get("type") != "position":
                 return message
 
-    def recv_until(self, condition, timeout=10):
+    def recv_until(self, condition, timeout=LIMIT):
         """All messages up to and including the first for which the condition holds."""
         taken = []
         while not taken or not condition(taken[-1]):
@@ -116,7 +126,7 @@ class WebSocket:
 
     # --- the protocol ---
 
-    def ask(self, command, timeout=10):
+    def ask(self, command, timeout=LIMIT):
         self.send(command)
         return self.recv(timeout)
 
@@ -138,7 +148,7 @@ class WebSocket:
 
     # --- the end ---
 
-    def wait_closed(self, timeout=10):
+    def wait_closed(self, timeout=LIMIT):
         """The code with which the peer closed."""
         async def wait():
             await asyncio.wait_for(asyncio.shield(self._reader), timeout)
@@ -162,13 +172,22 @@ class WebSocket:
 
     def pause_reading(self):
         """From now on this client takes nothing from its socket: a slow one."""
-        background.loop.call_soon_threadsafe(self._ws.transport.pause_reading)
+        async def pause():
+            self._ws.transport.pause_reading()
+        background.run(pause())
+        self._is_paused = True
 
     def resume_reading(self):
-        background.loop.call_soon_threadsafe(self._ws.transport.resume_reading)
+        async def resume():
+            self._ws.transport.resume_reading()
+        background.run(resume())
+        self._is_paused = False
 
     def close(self):
-        background.run(self._ws.close())
+        if self._is_paused:
+            self.abort()  # it would not see the peer's answer
+        else:
+            background.run(self._ws.close(), LIMIT + 5)
 
     def abort(self):
         """Ends the TCP connection without a close frame."""
@@ -184,7 +203,7 @@ class WebSocket:
 class EventStream:
     """One Server-Sent Events connection, read as (event, id, data) triples."""
 
-    def __init__(self, port, path, headers=None, timeout=10, tls=None):
+    def __init__(self, port, path, headers=None, timeout=LIMIT, tls=None):
         if tls:
             self._connection = http.client.HTTPSConnection("localhost", port, context=tls,
                                                            timeout=timeout)

@@ -14,5 +14,6 @@ export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     restoreMocks: true,
+    testTimeout: 60_000, // a busy machine is no failure
   },
 });

@@ -20,5 +20,6 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     environment: 'jsdom',
     restoreMocks: true,
+    testTimeout: 60_000, // a busy machine is no failure
   },
 });

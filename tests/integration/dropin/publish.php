@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Publishes as omegaUp's PHP does: its curl options, its idea of success, its retries.
-// Arguments: URL, certificate, key, CA, time-out in ms. The body comes on the standard input. The last
-// line printed is JSON: {"ok", "attempts", "errno", "status", "body"}.
+// Arguments: URL, certificate, key, CA, time-out in ms. The body comes on the standard input. Each
+// attempt is a line; the last line printed is JSON: {"ok", "attempts", "errno", "status", "body"}.
 declare(strict_types=1);
 
 const ATTEMPTS = 3;
@@ -38,6 +38,7 @@ curl_setopt_array($curl, [
 $attempts = 0;
 do {
     $attempts++;
+    echo "attempt $attempts\n";
     $body = curl_exec($curl);
     $errno = curl_errno($curl);
 } while ($errno === CURLE_OPERATION_TIMEDOUT && $attempts < ATTEMPTS);

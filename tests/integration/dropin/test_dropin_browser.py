@@ -142,7 +142,7 @@ def test_page_of_another_site_is_refused_and_gives_up(omegaup, open_page):
     page = open_page(omegaup.place().contest_channel, cookie=omegaup.user("ana"),
                      origin="https://localhost.evil.example", retry_ms=10)
     assert page.reports(3) == [["refused", 403], ["close", 1006, ""], ["gives up", 0]]
-    assert omegaup.judge.calls == []
+    assert omegaup.judge.questions == []
 
 
 @pytest.mark.parametrize("where,code", [("closed", 4003), ("unknown", 4004)])

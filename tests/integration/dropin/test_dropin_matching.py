@@ -86,11 +86,8 @@ class Matrix:
     def got(self, session, kind):
         """(publicness, whose) of all events that came, each once."""
         page, name = self.pages[session, kind], NAMES.get(session, "")
-        texts = page.texts
-        end = time.monotonic() + 5
-        while json.dumps(["end"]) not in texts and time.monotonic() < end:
-            time.sleep(0.01)
-        seen = [json.loads(text) for text in list(texts)]
+        wait_until(lambda: json.dumps(["end"]) in page.texts, what="the last event")
+        seen = [json.loads(text) for text in list(page.texts)]
         here = [what[1:] for what in seen if what[0] == "here"]
         assert len(here) == len({tuple(what) for what in here}), "an event came twice"
         assert (["elsewhere"] in seen) == (kind == "all-events")
@@ -219,13 +216,14 @@ def test_switched_identity_sees_what_the_new_one_may(omegaup):
     seen = []
     while '"to verdes"' not in seen:
         opened = time.monotonic()
-        assert opened - switched < 2.5, "an answer serves new connections for two seconds"
         page = omegaup.page(where, cookie=cookie, gateway=gateway)
         omegaup.begin([page], place)
         omegaup.post(place, '"to lupe"', user="lupe")
         omegaup.post(place, '"to verdes"', user="teams:omi:verdes")
         seen.append(page.recv_text())
         page.close()
+        assert seen[-1] == '"to verdes"' or opened - switched < 2.5, \
+            "an answer serves new connections for two seconds"
         time.sleep(0.2)
     assert set(seen) <= {'"to lupe"', '"to verdes"'}
     page = omegaup.page(where, cookie=cookie, gateway=gateway)
@@ -263,7 +261,7 @@ def test_credentials_of_other_clients(omegaup, headers):
         omegaup.user("apiuser", token=token)
     page = omegaup.page("/user/apiuser", place.contest_channel, headers=headers)
     omegaup.begin([page], place, user="apiuser")
-    assert {call.user for call in omegaup.judge.calls if "validate" in call.path} == {"apiuser"}
+    assert {call.user for call in omegaup.judge.questions if "validate" in call.path} == {"apiuser"}
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["websocket", "event-stream"])
@@ -278,15 +276,16 @@ def test_cookies_of_64_kib(omegaup, through, stream):
     port = omegaup.gateways[-1].port if through == "gateway" else omegaup.nginx.port
     head = f"GET {where} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookies}\r\n"
     if stream:
-        answer = raw_exchange(port, f"{head}Accept: text/event-stream\r\n\r\n".encode(), timeout=0.5)
+        answer = raw_exchange(port, f"{head}Accept: text/event-stream\r\n\r\n".encode(),
+                              until="head")
         assert raw_status(answer) == 200, answer[:300]
     else:
         head += ("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                  f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\nOrigin: https://localhost\r\n\r\n")
         assert raw_status(raw_exchange(port, head.encode())) == 101
-    wait_until(lambda: omegaup.judge.calls, what="the question")
-    assert [call.user for call in omegaup.judge.calls] == ["galleta"]
+    wait_until(lambda: omegaup.judge.questions, what="the question")
+    assert [call.user for call in omegaup.judge.questions] == ["galleta"]
 
 
 # --- misleading filters ---------------------------------------------------------------------------
@@ -309,7 +308,7 @@ def test_filter_crafted_to_mislead_the_frontend_is_refused_without_a_question(om
                  f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"):
         answer = raw_exchange(omegaup.gateways[0].port, f"{head}{rest}\r\n".encode())
         assert raw_status(answer) == 400, answer[:300]
-    assert omegaup.judge.calls == []
+    assert omegaup.judge.questions == []
 
 
 def test_what_is_asked_is_written_anew_from_what_was_understood(omegaup):
@@ -323,6 +322,6 @@ def test_what_is_asked_is_written_anew_from_what_was_understood(omegaup):
         page = omegaup.stack.ws(path=path, subprotocols=[SUBPROTOCOL], origin=ORIGIN,
                                 headers={"Cookie": f"ouat={omegaup.user(f'writer{n}')}"})
         omegaup.begin([page], place)
-        call, = [call for call in omegaup.judge.calls if "validateFilter" in call.path]
+        call, = [call for call in omegaup.judge.questions if "validateFilter" in call.path]
         assert call.raw_uri == ("/api/user/validateFilter/?filter="
                                 + urllib.parse.quote(filters, safe=""))

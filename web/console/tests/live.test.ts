@@ -8,6 +8,7 @@ import { createLive, LIVE } from '../src/live/store.js';
 import { FakeSocket, mount, settled } from './helpers.js';
 
 const CHANNEL = '/contest/a';
+const LONG = { timeout: 30_000 }; // for what surely comes
 
 function start() {
   const service = new EventService({
@@ -138,9 +139,9 @@ describe('scoreboards', () => {
     }
     expect(asked).toEqual(['/api/board']);
     answers[0]!(ranking('ana'));
-    await vi.waitFor(() => expect(asked.length).toBe(2));
+    await vi.waitFor(() => expect(asked.length).toBe(2), LONG);
     answers[1]!(ranking('beto'));
-    await vi.waitFor(() => expect(boards.shown.value[0]!.board!.rows[0]!.name).toBe('beto'));
+    await vi.waitFor(() => expect(boards.shown.value[0]!.board!.rows[0]!.name).toBe('beto'), LONG);
     expect(asked.length).toBe(2);
   });
 
@@ -150,7 +151,7 @@ describe('scoreboards', () => {
     const boards = createBoards(ask, () => nowMs);
     const changed = event({ contest_alias: 'a', scoreboard_url: '/api/board' });
     boards.onEvent(changed);
-    await vi.waitFor(() => expect(ask).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(ask).toHaveBeenCalledTimes(1), LONG);
     await new Promise((resolve) => setTimeout(resolve));
     boards.onEvent(changed);
     expect(ask).toHaveBeenCalledTimes(1);

@@ -5,7 +5,7 @@
  *
  * Nothing is forgiven that another server on the way might read in another way: bare line feeds,
  * folded lines, a blank before a colon, control characters. What a target or a field means, and
- * which fields may stand twice, is for the two servers to say (gateway/request.c,
+ * which fields may stand twice, is for the two servers to say (gateway/transport/request.c,
  * publisher/http_head.c). Pure: allocates nothing, and all spans point into the bytes given.
  */
 #include <stdbool.h>

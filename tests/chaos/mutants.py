@@ -12,7 +12,7 @@ class Mutant:
     edits: tuple  # (file, text, its replacement)
 
 
-SYNC, REPLAY, HUB = "gateway/feed_sync.c", "gateway/hub_replay.c", "gateway/hub_fanout.c"
+SYNC, REPLAY, HUB = "gateway/bus/feed_sync.c", "gateway/hub/hub_replay.c", "gateway/hub/hub_fanout.c"
 
 MUTANTS = (
     Mutant("epoch-unchecked-in-feed", "a page of another history is taken for the old one",
@@ -28,7 +28,7 @@ MUTANTS = (
     Mutant("history-unchecked-in-scripts", "the scripts do not look whose history it is",
            ("redis-older-rdb", "failover-a-b-a"),
            (("publisher/publish.lua", "mint = not epoch or f[2] ~= history", "mint = not epoch"),
-            ("gateway/topic.lua", "if not epoch or f[3] ~= history then", "if not epoch then"))),
+            ("gateway/bus/topic.lua", "if not epoch or f[3] ~= history then", "if not epoch then"))),
     Mutant("merge-off-by-one", "after a repair the position is one too far",
            ("client-kill-pubsub", "link-cut"),
            ((SYNC, "    f->feeds->metrics->gaps_repaired += whole;\n    finish_read(f);",
@@ -43,11 +43,11 @@ MUTANTS = (
              "if (is_epoch(f, &p.position) && p.position.offset > f->position.offset) {"),)),
     Mutant("no-resubscribe", "topics are not subscribed again when the link is back",
            ("client-kill-pubsub",),
-           (("gateway/feed.c", "if (!f->dead && f->server == server) {\n            feed_join(f);",
+           (("gateway/bus/feed.c", "if (!f->dead && f->server == server) {\n            feed_join(f);",
              "if (f->dead && f->server == server) {\n            feed_join(f);"),)),
     Mutant("no-read-after-subscribe", "a topic is live again without reading what was missed",
            ("client-kill-pubsub",),
-           (("gateway/feed.c", "if (f && f->state == FEED_SUBSCRIBING) {\n        feed_start_read(f);",
+           (("gateway/bus/feed.c", "if (f && f->state == FEED_SUBSCRIBING) {\n        feed_start_read(f);",
              "if (f && f->state == FEED_SUBSCRIBING) {\n        f->state = f->position.epoch[0] ? "
              "FEED_LIVE : FEED_SUBSCRIBING;\n        if (f->state == FEED_LIVE) {\n"
              "            f->position.offset += 3;\n            return;\n        }\n"

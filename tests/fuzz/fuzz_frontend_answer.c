@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the judge's frontend answers: of the shape that is expected, or no answer at all. */
-#include "gateway/auth_answer.h"
+#include "gateway/access/auth_answer.h"
 #include "tests/fuzz/fuzz.h"
 
 static const struct str seeds[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Compressed messages of clients never become longer than they may. */
-#include "gateway/inflate.h"
+#include "gateway/transport/inflate.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/squeeze.h"
 

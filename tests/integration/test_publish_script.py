@@ -11,7 +11,7 @@ from support.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISH_LUA = (ROOT / "publisher/publish.lua").read_text()
-TOPIC_LUA = (ROOT / "gateway/topic.lua").read_text()
+TOPIC_LUA = (ROOT / "gateway/bus/topic.lua").read_text()
 PREFIX = "omegaup:events"
 ALL, TOPIC, OTHER = f"{PREFIX}:all", f"{PREFIX}:contest/a", f"{PREFIX}:user/ana"
 POS, LOG = f"{TOPIC}:pos", f"{TOPIC}:log"

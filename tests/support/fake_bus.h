@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* fake_bus: gateway/bus.h over topics in memory. A test says what is published, what of it is heard,
+/* fake_bus: gateway/bus/bus.h over topics in memory. A test says what is published, what of it is heard,
  * when Redis looks at a question and when its answer arrives.
  */
-#include "gateway/bus.h"
+#include "gateway/bus/bus.h"
 #include "proto/event.h"
 
 #define FAKE_EVENTS 4096

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #include "common/msg.h"
-#include "gateway/flusher.h"
-#include "gateway/session_hub.h"
-#include "gateway/users.h"
-#include "gateway/wheel.h"
+#include "gateway/hub/users.h"
+#include "gateway/session/flusher.h"
+#include "gateway/session/session_hub.h"
+#include "gateway/session/wheel.h"
 #include "proto/ws_frame.h"
 #include "tests/support/fail_alloc.h"
 #include "tests/support/fake_event.h"

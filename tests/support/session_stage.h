@@ -4,11 +4,11 @@
  * feeds, flusher, users and wheel are the real ones. cmocka.h must stand before.
  */
 #include "common/settings.h"
-#include "gateway/auth.h"
-#include "gateway/feed.h"
+#include "gateway/access/auth.h"
+#include "gateway/bus/feed.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
-#include "gateway/session.h"
+#include "gateway/session/session.h"
 #include "tests/support/fake_bus.h"
 
 #define STAGE_CLIENTS 8

@@ -8,8 +8,8 @@
 #include "common/loop.h"
 #include "common/metrics.h"
 #include "common/settings.h"
-#include "gateway/auth.h"
-#include "gateway/auth_internal.h"
+#include "gateway/access/auth.h"
+#include "gateway/access/auth_internal.h"
 #include "tests/unit/judge.h"
 
 #define API_TOKEN "0123456789abcdefABCDEF0123456789abcdef01"

@@ -8,7 +8,7 @@
 
 #include "common/msg.h"
 #include "common/settings.h"
-#include "gateway/feed.h"
+#include "gateway/bus/feed.h"
 #include "gateway/gw_metrics.h"
 #include "proto/limits.h"
 #include "tests/support/fail_alloc.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/users.h"
+#include "gateway/hub/users.h"
 #include "proto/limits.h"
 #include "tests/support/fail_alloc.h"
 #include "tests/support/fake_event.h"

@@ -6,7 +6,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/access.h"
+#include "gateway/access/access.h"
 #include "tests/support/fake_event.h"
 
 /* The two tables of architecture.md, "Routing and visibility", written out once more. */

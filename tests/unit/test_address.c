@@ -8,8 +8,8 @@
 
 #include "common/buf.h"
 #include "common/settings.h"
-#include "gateway/address.h"
-#include "gateway/request.h"
+#include "gateway/transport/address.h"
+#include "gateway/transport/request.h"
 
 static void only_a_direct_request_from_this_machine_is_local(void **state UNUSED)
 {

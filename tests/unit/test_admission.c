@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include "common/settings.h"
-#include "gateway/admission.h"
-#include "gateway/http_pages.h"
-#include "gateway/origin.h"
-#include "gateway/request.h"
+#include "gateway/transport/admission.h"
+#include "gateway/transport/http_pages.h"
+#include "gateway/transport/origin.h"
+#include "gateway/transport/request.h"
 
 #define REQUEST(target, lines) "GET " target " HTTP/1.1\r\nHost: judge.example\r\n" lines "\r\n"
 #define V13 "Sec-WebSocket-Version: 13\r\n"

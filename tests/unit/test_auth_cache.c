@@ -7,8 +7,8 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/auth_answer.h"
-#include "gateway/auth_cache.h"
+#include "gateway/access/auth_answer.h"
+#include "gateway/access/auth_cache.h"
 
 enum { MAX_ENTRIES = 4, LIFETIME_MS = 2000 };
 

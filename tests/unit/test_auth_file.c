@@ -12,8 +12,8 @@
 
 #include "common/loop.h"
 #include "common/settings.h"
-#include "gateway/auth.h"
-#include "gateway/users_file.h"
+#include "gateway/access/auth.h"
+#include "gateway/access/users_file.h"
 
 static const char users_json[] =
     "{ \"tokens\": {\n"

@@ -12,7 +12,7 @@
 /* cmocka wants setjmp.h, stdarg.h, stddef.h and stdint.h before it. */
 #include <cmocka.h>
 
-#include "gateway/console_file.h"
+#include "gateway/transport/console_file.h"
 
 static void write_file(const char *dir, const char *name, int64_t bytes)
 {

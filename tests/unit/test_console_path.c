@@ -6,7 +6,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/console_path.h"
+#include "gateway/transport/console_path.h"
 
 static void plain_names_are_decoded_and_folders_have_an_index(void **state UNUSED)
 {

@@ -7,7 +7,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/control.h"
+#include "gateway/session/control.h"
 #include "tests/unit/session_texts.h"
 
 #define DEAUTHENTICATE(seq, user)                                                                  \

@@ -8,8 +8,8 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/credentials.h"
-#include "gateway/request.h"
+#include "gateway/transport/credentials.h"
+#include "gateway/transport/request.h"
 #include "proto/limits.h"
 
 static void check(struct request *r, bool cookies_allowed, const char *expected)

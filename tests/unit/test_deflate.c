@@ -10,8 +10,8 @@
 
 #include "common/buf.h"
 #include "common/msg.h"
-#include "gateway/deflate.h"
 #include "gateway/gw_metrics.h"
+#include "gateway/hub/deflate.h"
 #include "proto/limits.h"
 #include "proto/ws_frame.h"
 #include "tests/support/fail_alloc.h"

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 #include "common/settings.h"
-#include "gateway/drain.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
-#include "gateway/hub.h"
-#include "gateway/session.h"
+#include "gateway/hub/hub.h"
+#include "gateway/session/drain.h"
+#include "gateway/session/session.h"
 #include "tests/support/fake_loop.h"
 
 #define SESSIONS 1000

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "common/metrics.h"
-#include "gateway/flusher.h"
+#include "gateway/session/flusher.h"
 #include "tests/support/fail_alloc.h"
 #include "tests/support/fake_loop.h"
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "common/msg.h"
-#include "gateway/gather.h"
+#include "gateway/session/gather.h"
 
 static void assert_bytes(struct gather *g, struct msg *const *msgs, size_t n, const char *expected)
 {

@@ -8,7 +8,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/inflate.h"
+#include "gateway/transport/inflate.h"
 #include "tests/support/squeeze.h"
 
 enum { MAX_BYTES = 4096, CAPACITY = 16384 };

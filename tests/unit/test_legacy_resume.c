@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "gateway/legacy_resume.h"
+#include "gateway/session/legacy_resume.h"
 
 #define E1 "0123456789abcdef"
 #define E2 "fedcba9876543210"

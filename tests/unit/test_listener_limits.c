@@ -14,10 +14,10 @@
 #include <sys/socket.h>
 
 #include "common/settings.h"
-#include "gateway/address.h"
-#include "gateway/address_limit.h"
-#include "gateway/listener.h"
-#include "gateway/request.h"
+#include "gateway/transport/address.h"
+#include "gateway/transport/address_limit.h"
+#include "gateway/transport/listener.h"
+#include "gateway/transport/request.h"
 
 static struct address address(const char *text)
 {

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "common/msg.h"
-#include "gateway/outq.h"
-#include "gateway/rendering.h"
+#include "gateway/hub/rendering.h"
+#include "gateway/session/outq.h"
 #include "tests/support/fail_alloc.h"
 
 #define ROOM ((size_t)1 << 20)

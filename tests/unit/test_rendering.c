@@ -11,9 +11,9 @@
 
 #include "common/buf.h"
 #include "common/msg.h"
-#include "gateway/deflate.h"
 #include "gateway/gw_metrics.h"
-#include "gateway/rendering.h"
+#include "gateway/hub/deflate.h"
+#include "gateway/hub/rendering.h"
 #include "proto/limits.h"
 #include "proto/ws_frame.h"
 #include "tests/support/fail_alloc.h"

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "common/buf.h"
-#include "gateway/query.h"
-#include "gateway/request.h"
+#include "gateway/transport/query.h"
+#include "gateway/transport/request.h"
 #include "proto/limits.h"
 
 static struct request parsed(const char *head)

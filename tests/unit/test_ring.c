@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "common/msg.h"
-#include "gateway/ring.h"
+#include "gateway/bus/ring.h"
 #include "tests/support/fail_alloc.h"
 
 static size_t alive_before;

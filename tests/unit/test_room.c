@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/room.h"
+#include "gateway/session/room.h"
 #include "proto/room_frame.h"
 #include "tests/support/fail_alloc.h"
 #include "tests/support/fake_loop.h"

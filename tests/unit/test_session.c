@@ -7,9 +7,9 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/feed_internal.h"
-#include "gateway/hub_internal.h"
-#include "gateway/session_internal.h"
+#include "gateway/bus/feed_internal.h"
+#include "gateway/hub/hub_internal.h"
+#include "gateway/session/session_internal.h"
 #include "tests/unit/session_texts.h"
 
 /* ---- plain commands ---- */

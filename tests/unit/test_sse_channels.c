@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "gateway/sse_channels.h"
+#include "gateway/session/sse_channels.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 
 #include "common/settings.h"
-#include "gateway/sse_channels.h"
-#include "gateway/wheel.h"
+#include "gateway/session/sse_channels.h"
+#include "gateway/session/wheel.h"
 #include "tests/unit/ws_world.h"
 
 #define LEGACY "/?filter=/all-events"

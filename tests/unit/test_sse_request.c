@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "gateway/sse_request.h"
+#include "gateway/transport/sse_request.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "gateway/request.h"
-#include "gateway/sse_channels.h"
+#include "gateway/session/sse_channels.h"
+#include "gateway/transport/request.h"
 #include "proto/channel.h"
 
 #define E1 "0123456789abcdef"

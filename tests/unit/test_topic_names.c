@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "gateway/topic_names.h"
+#include "gateway/bus/topic_names.h"
 #include "tests/support/fail_alloc.h"
 
 static int set_up(void **state)

@@ -7,7 +7,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/users.h"
+#include "gateway/hub/users.h"
 
 static struct users *create(void)
 {

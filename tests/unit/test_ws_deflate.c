@@ -11,7 +11,7 @@
 
 #include "common/msg.h"
 #include "common/settings.h"
-#include "gateway/deflate.h"
+#include "gateway/hub/deflate.h"
 #include "proto/limits.h"
 #include "proto/ws_frame.h"
 #include "tests/support/squeeze.h"

@@ -7,8 +7,8 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/request.h"
-#include "gateway/ws_extensions.h"
+#include "gateway/transport/request.h"
+#include "gateway/transport/ws_extensions.h"
 
 #define PLAIN_ANSWER "; server_no_context_takeover; client_no_context_takeover"
 

@@ -7,8 +7,8 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/inflate.h"
-#include "gateway/ws_message.h"
+#include "gateway/transport/inflate.h"
+#include "gateway/transport/ws_message.h"
 #include "tests/support/squeeze.h"
 
 enum { MAX_BYTES = 100 };

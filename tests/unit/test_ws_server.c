@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "common/settings.h"
-#include "gateway/wheel.h"
+#include "gateway/session/wheel.h"
 #include "tests/unit/ws_world.h"
 
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"

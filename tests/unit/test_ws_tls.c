@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "common/settings.h"
-#include "gateway/wheel.h"
+#include "gateway/session/wheel.h"
 #include "tests/support/certs.h"
 #include "tests/unit/ws_world.h"
 

@@ -18,8 +18,8 @@
 #include "common/clock.h"
 #include "common/loop.h"
 #include "common/settings.h"
-#include "gateway/sse_channels.h"
-#include "gateway/wheel.h"
+#include "gateway/session/sse_channels.h"
+#include "gateway/session/wheel.h"
 
 enum { PATIENCE_MS = 5000 };
 

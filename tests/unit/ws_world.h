@@ -10,8 +10,8 @@
 #include "common/buf.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
-#include "gateway/session.h"
-#include "gateway/ws_server.h"
+#include "gateway/session/session.h"
+#include "gateway/transport/ws_server.h"
 
 struct settings;
 struct ssl_st;

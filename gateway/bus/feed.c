@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* Life of feeds: made on demand, subscribed through the bus, checked when quiet, freed late. */
+#include "gateway/bus/feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/msg.h"
+#include "common/settings.h"
+#include "gateway/bus/feed_internal.h"
+#include "gateway/gw_metrics.h"
+#include "proto/limits.h"
+
+#define TICK_MS 1000
+#define QUIET_CHECK_MS 25000 /* a topic without events has its position compared so often */
+
+static void feed_free(struct feed *f)
+{
+    list_del(&f->node);
+    feed_drop_waiting(f);
+    feed_ring_clear(f);
+    feed_drop_backfill(f);
+    free(f);
+}
+
+/* Leaves the topic. The memory stays until the reader has answered what was asked for it. */
+static void feed_leave(struct feed *f)
+{
+    struct feeds *all = f->feeds;
+
+    bus_unsubscribe(all->bus, f->topic);
+    (void)strmap_remove(&all->by_topic, f->topic);
+    all->metrics->topics = (int64_t)all->by_topic.count;
+    f->dead = true;
+    if (f->reads == 0) {
+        feed_free(f);
+    }
+}
+
+bool feed_answered(struct feed *f)
+{
+    f->reads--;
+    if (f->dead && f->reads == 0) {
+        feed_free(f);
+        return false;
+    }
+    return !f->dead;
+}
+
+static void tick_feed(struct feed *f, uint64_t now)
+{
+    if (f->dead) {
+        return;
+    }
+    feed_ring_bound(f);
+    if (!f->owner && now - f->idle_since_ms >= LIMIT_TOPIC_LINGER_MS) {
+        feed_leave(f);
+        return;
+    }
+    feed_retry_backfill(f);
+    feed_retry_confirm(f);
+    feed_retry_scoreboards(f);
+    if (f->read_owed && !f->read_pending && f->state == FEED_READING) {
+        feed_start_read(f);
+        return;
+    }
+    if (f->state == FEED_LIVE && now - f->quiet_since_ms >= QUIET_CHECK_MS) {
+        f->quiet_since_ms = now;
+        feed_check_position(f);
+    }
+    if (f->state == FEED_SUBSCRIBING && now - f->quiet_since_ms >= QUIET_CHECK_MS) {
+        f->quiet_since_ms = now; /* the confirmation is long overdue */
+        bus_subscribe(f->feeds->bus, f->topic);
+    }
+}
+
+static void on_tick(void *arg)
+{
+    struct feeds *all = arg;
+    uint64_t now = clock_mono_ms();
+
+    LIST_FOR_EACH (it, next, &all->all) {
+        tick_feed(LIST_ENTRY(it, struct feed, node), now);
+    }
+}
+
+struct feeds *feeds_create(struct loop *l, const struct feeds_options *o)
+{
+    struct feeds *all = calloc(1, sizeof(*all));
+    if (!all) {
+        return NULL;
+    }
+    all->loop = l;
+    all->bus = o->bus;
+    all->handler = o->handler;
+    all->metrics = o->metrics;
+    all->ring_max_events = (size_t)o->settings->redis.history_events;
+    all->ring_max_bytes = (size_t)o->settings->redis.history_bytes;
+    list_init(&all->all);
+    if (!timer_init(&all->tick, l, on_tick, all)) {
+        free(all);
+        return NULL;
+    }
+    timer_start_every_ms(&all->tick, TICK_MS);
+    return all;
+}
+
+struct feeds *feeds_free(struct feeds *all)
+{
+    if (all) {
+        timer_release(&all->tick);
+        LIST_FOR_EACH (it, next, &all->all) {
+            feed_free(LIST_ENTRY(it, struct feed, node));
+        }
+        strmap_release(&all->by_topic);
+        free(all);
+    }
+    return NULL;
+}
+
+/* ---- links ---- */
+
+static void feed_join(struct feed *f)
+{
+    f->state = FEED_SUBSCRIBING;
+    f->quiet_since_ms = clock_mono_ms();
+    bus_subscribe(f->feeds->bus, f->topic);
+}
+
+void feeds_on_up(struct feeds *all, unsigned server)
+{
+    all->subscribers_up |= 1u << server;
+    LIST_FOR_EACH (it, next, &all->all) {
+        struct feed *f = LIST_ENTRY(it, struct feed, node);
+        if (!f->dead && f->server == server) {
+            feed_join(f);
+        }
+    }
+}
+
+void feeds_on_down(struct feeds *all, unsigned server)
+{
+    all->subscribers_up &= ~(1u << server);
+    LIST_FOR_EACH (it, next, &all->all) {
+        struct feed *f = LIST_ENTRY(it, struct feed, node);
+        if (f->server == server) {
+            f->state = FEED_AWAY;
+            f->read_stale = f->read_pending;
+            feed_drop_waiting(f);
+        }
+    }
+}
+
+void feeds_on_reader_up(struct feeds *all, unsigned server)
+{
+    LIST_FOR_EACH (it, next, &all->all) {
+        struct feed *f = LIST_ENTRY(it, struct feed, node);
+        if (f->server != server) {
+            continue;
+        }
+        if (!f->dead && f->read_owed && !f->read_pending && f->state == FEED_READING) {
+            feed_start_read(f);
+        }
+        feed_retry_backfill(f);
+        feed_retry_confirm(f);
+    }
+}
+
+void feeds_on_subscribed(struct feeds *all, struct str topic)
+{
+    struct feed *f = strmap_get(&all->by_topic, topic);
+    if (f && f->state == FEED_SUBSCRIBING) {
+        feed_start_read(f);
+    }
+}
+
+void feeds_on_message(struct feeds *all, struct str topic, struct str bytes)
+{
+    struct feed *f = strmap_get(&all->by_topic, topic);
+    if (f && f->state != FEED_AWAY) {
+        feed_take_message(f, bytes);
+    }
+}
+
+/* ---- users ---- */
+
+static struct feed *feed_create(struct feeds *all, struct str topic)
+{
+    struct feed *f = calloc(1, sizeof(*f) + topic.n);
+    if (!f) {
+        return NULL;
+    }
+    memcpy(f->name, topic.p, topic.n);
+    f->topic = (struct str){f->name, topic.n};
+    f->feeds = all;
+    f->server = bus_server_of(all->bus, f->topic);
+    list_init(&f->waiting);
+    if (!strmap_add(&all->by_topic, f->topic, f)) {
+        free(f);
+        return NULL;
+    }
+    list_push_back(&all->all, &f->node);
+    all->metrics->topics = (int64_t)all->by_topic.count;
+    if (all->subscribers_up & 1u << f->server) {
+        feed_join(f);
+    }
+    return f;
+}
+
+struct feed *feed_get(struct feeds *all, struct str topic, void *owner)
+{
+    struct feed *f = strmap_get(&all->by_topic, topic);
+    if (!f) {
+        f = feed_create(all, topic);
+    }
+    if (f) {
+        f->owner = owner;
+    }
+    return f;
+}
+
+void feed_put(struct feed *f)
+{
+    f->owner = NULL;
+    f->idle_since_ms = clock_mono_ms();
+}
+
+bool feed_is_live(const struct feed *f)
+{
+    return f->state == FEED_LIVE;
+}
+
+struct str feed_topic(const struct feed *f)
+{
+    return f->topic;
+}
+
+const struct position *feed_position(const struct feed *f)
+{
+    return &f->position;
+}
+
+size_t feeds_count(const struct feeds *all)
+{
+    return all->by_topic.count;
+}
+
+void feeds_debug(const struct feeds *all, struct buf *out)
+{
+    static const char *const states[] = {"away", "subscribing", "reading", "live"};
+    const char *comma = "";
+
+    LIST_FOR_EACH (it, next, &all->all) {
+        const struct feed *f = LIST_ENTRY(it, struct feed, node);
+        if (f->dead) {
+            continue;
+        }
+        char position[POSITION_TEXT_MAX + 1];
+        size_t n = position_write(&f->position, position);
+        buf_addf(out, "%s{\"topic\":", comma);
+        buf_add_json(out, f->topic);
+        buf_addf(out, ",\"state\":\"%s\",\"position\":\"%.*s\",\"used\":%s,\"last_event\":%lld,",
+                 states[f->state], (int)n, position, f->owner ? "true" : "false",
+                 (long long)f->last_event_s);
+        buf_addf(out, "\"ring_events\":%zu,\"ring_bytes\":%zu}", f->ring.count, f->ring.bytes);
+        comma = ",";
+    }
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What feed.c (life and links) and feed_sync.c (order and holes) share.
+ */
+#include "common/list.h"
+#include "common/loop.h"
+#include "common/strmap.h"
+#include "gateway/bus/bus.h"
+#include "gateway/bus/feed.h"
+
+enum feed_state { FEED_AWAY, FEED_SUBSCRIBING, FEED_READING, FEED_LIVE };
+
+/* A live message that waits for the log to be read up to it. */
+struct waiting_msg {
+    struct list node;
+    struct msg *m; /* ref */
+};
+
+/* Older entries on their way in front of the ring. */
+struct feed_backfill {
+    struct ring older;
+    uint64_t after;            /* entries after this one are wanted */
+    char epoch[EPOCH_LEN + 1]; /* of what is in `older` */
+};
+
+/* Tens of thousands of users have one each: what few need is allocated when they do. */
+struct feed {
+    struct feeds *feeds; /* borrowed: outlives it */
+    struct list node;    /* in feeds->all */
+    void *owner;         /* borrowed; NULL while it lingers */
+    struct str topic;    /* points at name */
+    enum feed_state state : 8;
+    bool dead;         /* left; waits for `reads` to become 0 */
+    bool read_pending; /* an answer of the reader is awaited (or was lost: see read_owed) */
+    bool read_stale;   /* that answer may be older than the subscription: ask again */
+    bool read_owed;    /* the reader was away, or failed: ask again */
+    bool read_states;  /* this read wants the scoreboards' texts too */
+    bool skip_ahead;   /* too much waited: the next read only takes the position, as a reset */
+    bool confirm_pending;
+    bool confirm_owed;        /* the reader was away, or failed: ask again */
+    bool backfill_owed;       /* the reader was away, or failed: who waits shall ask again */
+    bool scoreboards_pending; /* asked for */
+    bool scoreboards_owed;    /* the reader was away, or failed: ask again */
+    unsigned reads;           /* answers still owed to this feed: it is freed after the last */
+    unsigned server;          /* of the bus: where the topic lives */
+    unsigned disagreements;   /* position checks in a row that differed */
+    uint32_t confirms_begun, confirms_done; /* done: number of the last one that was answered */
+    struct position position;               /* last contiguous */
+    struct position left; /* where the history before this one was left: it may come back */
+    struct list waiting;  /* struct waiting_msg, in order of arrival */
+    size_t waiting_bytes;
+    struct ring ring;
+    struct feed_backfill *backfill; /* owned; NULL: none is under way */
+    uint64_t log_floor;             /* nothing at or before it is in the log any more */
+    uint64_t quiet_since_ms;        /* last event or position check */
+    uint64_t idle_since_ms;         /* when the owner left */
+    int64_t last_event_s;           /* timestamp of the newest event, for /debug/topics */
+    char name[];
+};
+
+struct feeds {
+    struct loop *loop; /* borrowed */
+    struct bus *bus;   /* borrowed */
+    const struct feed_handler *handler;
+    struct gw_metrics *metrics;
+    struct strmap by_topic; /* struct feed, owned */
+    struct list all;
+    struct timer tick;
+    size_t ring_max_events, ring_max_bytes; /* of one feed */
+    size_t ring_bytes;                      /* of all feeds */
+    uint32_t subscribers_up;                /* bit (1 << server) */
+};
+
+/* feed_sync.c */
+/* What a message says; false when not even its position can be read. */
+bool feed_decode(struct feed *f, struct str bytes, struct published *out);
+void feed_start_read(struct feed *f); /* SUBSCRIBING or LIVE -> READING */
+void feed_take_message(struct feed *f, struct str bytes);
+void feed_drop_waiting(struct feed *f);
+/* feed_check.c */
+void feed_check_position(struct feed *f);
+void feed_retry_confirm(struct feed *f); /* when one is owed */
+/* feed_backfill.c */
+void feed_start_backfill(struct feed *f, uint64_t after);
+void feed_drop_backfill(struct feed *f);
+void feed_retry_backfill(struct feed *f); /* when one is owed */
+void feed_retry_scoreboards(struct feed *f);
+void feed_ring_append(struct feed *f, const struct published *p, struct msg *m);
+void feed_ring_clear(struct feed *f);
+void feed_ring_bound(struct feed *f); /* gives up the oldest over the bounds */
+enum ring_kind feed_ring_kind(const struct event *e);
+/* feed.c: an answer came for this feed. False: it is gone, do nothing more. */
+bool feed_answered(struct feed *f);

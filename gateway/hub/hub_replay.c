@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* Catching up: from "may see it" to "gets what is new", with what was missed in between.
+ *
+ * A replay is pulled: a subscription has a cursor and is given events while its session has little
+ * to send; it gets nothing live before the cursor meets the feed's position.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/msg.h"
+#include "gateway/gw_metrics.h"
+#include "gateway/hub/hub_internal.h"
+#include "gateway/hub/rendering.h"
+#include "gateway/hub/users.h"
+
+#define REPLAY_AHEAD_BYTES 65536 /* as much may wait in a session before the replay pauses */
+
+/* ---- renderings shared by those who replay the same events ---- */
+
+void replay_cache_drop(struct view *v)
+{
+    if (!v->cache) {
+        return;
+    }
+    for (size_t i = 0; i < REPLAY_CACHE; i++) {
+        rendering_unref(v->cache->slot[i].r);
+    }
+    free(v->cache);
+    v->cache = NULL;
+}
+
+/* With one reference for the caller; NULL: out of memory. */
+static struct rendering *cached_render(struct view *v, const struct published *p)
+{
+    if (!v->cache) {
+        v->cache = calloc(1, sizeof(*v->cache));
+    }
+    if (!v->cache) {
+        return view_render(v, p);
+    }
+    size_t i = p->position.offset % REPLAY_CACHE;
+    struct rendering *r = v->cache->slot[i].r;
+    if (r && v->cache->slot[i].offset == p->position.offset) {
+        return rendering_ref(r);
+    }
+    rendering_unref(r);
+    r = view_render(v, p);
+    v->cache->slot[i].r = r ? rendering_ref(r) : NULL;
+    v->cache->slot[i].offset = p->position.offset;
+    return r;
+}
+
+/* ---- reset and position ---- */
+
+/* A message that says where the channel stands. */
+static struct rendering *render_text(struct buf *text, struct str type, struct str channel,
+                                     const struct position *p)
+{
+    struct rendering *r = text->failed ? NULL : rendering_create(buf_str(text), type, 0, 0);
+    buf_release(text);
+    if (r) {
+        rendering_set_position(r, channel, p);
+    }
+    return r;
+}
+
+void replay_reset(struct hub *h, struct subscription *sub)
+{
+    const struct position *p = feed_position(sub->view->topic->feed);
+    sub->cursor = p->offset;
+    memset(sub->replay_skipped, 0, sizeof(sub->replay_skipped));
+    if (sub->view->kind == VIEW_LEGACY) {
+        scoreboards_ask(sub);
+        return;
+    }
+    struct buf text = {0};
+    server_text_reset(&text, view_label(sub->view), p);
+    struct rendering *r = render_text(&text, STR("reset"), view_label(sub->view), p);
+    if (r) {
+        h->metrics->resets++;
+        h->handler->deliver(sub->session, r, 0);
+        rendering_unref(r);
+    }
+}
+
+struct rendering *replay_send_position(struct hub *h, const struct sub_array *subs,
+                                       struct str label, const struct position *p,
+                                       struct rendering *r)
+{
+    for (uint32_t i = 0; i < subs->n; i++) {
+        struct subscription *sub = subs->v[i];
+        if (sub->cursor >= p->offset) {
+            continue;
+        }
+        if (!r) {
+            struct buf text = {0};
+            server_text_position(&text, label, p);
+            r = render_text(&text, STR("position"), label, p);
+        }
+        if (r) {
+            sub->cursor = p->offset;
+            h->handler->deliver(sub->session, r, 0);
+        }
+    }
+    return r;
+}
+
+/* ---- replay ---- */
+
+static void replay_event(struct hub *h, struct subscription *sub, const struct ring_entry *entry)
+{
+    struct published p;
+    if (published_decode(msg_str(entry->m), &p) != EVENT_OK) {
+        return; /* it was decoded before it came into the ring */
+    }
+    struct view *v = sub->view;
+    struct str user = sub->user ? user_name(sub->user) : STR_NONE;
+    if (!access_carries(v->kind, p.event.type) || !access_sees(sub->sight, user, &p.event) ||
+        (sub->check_first && !h->handler->is_first(sub, &p.event))) {
+        return;
+    }
+    uint32_t skipped = 0;
+    if (entry->kind != RING_EVENT) {
+        skipped = sub->replay_skipped[p.event.is_public];
+        sub->replay_skipped[p.event.is_public] = 0;
+    }
+    struct rendering *r = cached_render(v, &p);
+    if (r) {
+        h->handler->replay(sub->session, r, skipped);
+        rendering_unref(r);
+    } else {
+        replay_reset(h, sub);
+    }
+}
+
+/* One step. False: nothing can be done now. */
+static bool replay_step(struct hub *h, struct subscription *sub)
+{
+    struct feed *feed = sub->view->topic->feed;
+    const struct ring_entry *entry = feed_entry(feed, sub->cursor + 1);
+    if (!entry) {
+        if (feed_reach(feed, sub->cursor) == FEED_LOST) {
+            replay_reset(h, sub);
+            return true;
+        }
+        return false;
+    }
+    sub->cursor++;
+    if (entry->m) {
+        replay_event(h, sub, entry);
+    } else if (entry->kind != RING_EVENT) {
+        sub->replay_skipped[entry->kind == RING_SCOREBOARD_PUBLIC]++;
+    }
+    return true;
+}
+
+void hub_pump(struct hub *h, struct subscription *sub)
+{
+    if (sub->state != SUB_REPLAYING) {
+        return;
+    }
+    const struct position *p = feed_position(sub->view->topic->feed);
+    while (sub->cursor < p->offset) {
+        if (h->handler->backlog(sub->session) > REPLAY_AHEAD_BYTES || !replay_step(h, sub)) {
+            return;
+        }
+    }
+    view_go_live(sub->view, sub);
+}
+
+/* ---- settling ---- */
+
+static void settle(struct hub *h, struct subscription *sub, const struct position *p,
+                   enum recovered r)
+{
+    sub->cursor = p->offset;
+    sub->state = SUB_REPLAYING;
+    memset(sub->replay_skipped, 0, sizeof(sub->replay_skipped));
+    h->metrics->resumed += r == RECOVERED_YES;
+    h->metrics->not_resumed += r == RECOVERED_NO;
+    h->handler->on_joined(sub, p, r);
+    if (sub->view->kind == VIEW_LEGACY && r == RECOVERED_NO) {
+        scoreboards_ask(sub);
+    }
+    hub_pump(h, sub);
+}
+
+static void settle_resuming(struct hub *h, struct subscription *sub)
+{
+    struct feed *feed = sub->view->topic->feed;
+    const struct position *now = feed_position(feed);
+    bool fits = position_same_epoch(&sub->asked, now) && sub->asked.offset <= now->offset;
+    if (!fits && !sub->asked_bad && !feed_is_confirmed(feed, sub->asked_at)) {
+        feed_confirm(feed); /* it may be us who lag */
+        return;
+    }
+    if (!fits || sub->asked_bad) {
+        settle(h, sub, now, RECOVERED_NO);
+        return;
+    }
+    switch (feed_reach(feed, sub->asked.offset)) {
+    case FEED_HAS: settle(h, sub, &sub->asked, RECOVERED_YES); break;
+    case FEED_LOST: settle(h, sub, now, RECOVERED_NO); break;
+    case FEED_ASKED: break; /* on_backfill() comes back here */
+    }
+}
+
+/* A held subscription that goes on from `cursor`: from there on it is held, if the log reaches back
+ * so far. False: not known yet. */
+static bool reach_back(struct subscription *sub, enum recovered *r)
+{
+    if (!sub->goes_on) {
+        return true;
+    }
+    switch (feed_reach(sub->view->topic->feed, sub->cursor)) {
+    case FEED_HAS:
+        sub->asked.offset = sub->cursor;
+        *r = RECOVERED_YES;
+        break;
+    case FEED_LOST: *r = RECOVERED_NO; break;
+    case FEED_ASKED: return false;
+    }
+    sub->goes_on = false;
+    return true;
+}
+
+/* Joined before it was allowed: what came since then belongs to it. */
+static void settle_held(struct hub *h, struct subscription *sub)
+{
+    struct feed *feed = sub->view->topic->feed;
+    const struct position *from = feed_position(feed);
+    enum recovered r = RECOVERED_UNASKED;
+    if (position_same_epoch(&sub->asked, from)) {
+        if (!reach_back(sub, &r)) {
+            return;
+        }
+        switch (feed_reach(feed, sub->asked.offset)) {
+        case FEED_HAS: from = &sub->asked; break;
+        case FEED_LOST: break;
+        case FEED_ASKED: return;
+        }
+    }
+    sub->is_held = false;
+    sub->has_asked = false;
+    settle(h, sub, from, r);
+}
+
+void hub_go_on_from(struct subscription *sub, const struct position *p)
+{
+    if (!sub->is_held) {
+        sub->asked = *p;
+        sub->asked_bad = false;
+        sub->has_asked = true;
+    } else if (position_same_epoch(p, &sub->asked) && p->offset <= sub->asked.offset) {
+        sub->cursor = p->offset;
+        sub->goes_on = true;
+    } else {
+        scoreboards_ask(sub);
+    }
+}
+
+/* Looks whether a subscription that is not LIVE can go on. */
+void replay_settle(struct hub *h, struct subscription *sub)
+{
+    struct feed *feed = sub->view->topic->feed;
+    if (!feed_is_live(feed)) {
+        return;
+    }
+    switch (sub->state) {
+    case SUB_ASKING:
+        /* Not allowed yet, but what comes from here on will be wanted. */
+        if (!sub->has_asked) {
+            sub->asked = *feed_position(feed);
+            sub->has_asked = true;
+            sub->asked_bad = false;
+            sub->is_held = true;
+        }
+        break;
+    case SUB_WAITING:
+        if (sub->is_held) {
+            settle_held(h, sub);
+        } else if (sub->has_asked) {
+            settle_resuming(h, sub);
+        } else {
+            settle(h, sub, feed_position(feed), RECOVERED_UNASKED);
+        }
+        break;
+    case SUB_REPLAYING: hub_pump(h, sub); break;
+    case SUB_LIVE: break;
+    }
+}
+
+void replay_settle_all(struct hub *h, struct topic *t)
+{
+    LIST_FOR_EACH (it, next, &t->views) {
+        struct view *v = LIST_ENTRY(it, struct view, node);
+        LIST_FOR_EACH (sub_it, sub_next, &v->catching) {
+            replay_settle(h, LIST_ENTRY(sub_it, struct subscription, catching_node));
+        }
+    }
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "gateway/session/control.h"
+
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yyjson.h>
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/settings.h"
+#include "gateway/access/auth.h"
+#include "gateway/bus/bus.h"
+#include "gateway/gw.h"
+#include "gateway/gw_metrics.h"
+#include "gateway/hub/users.h"
+#include "gateway/session/session.h"
+
+#define RECHECK_LOT 64        /* sessions asked about again in one step … */
+#define RECHECK_EVERY_MS 200  /* … of so long: the frontend is not stormed */
+#define ROUTINE_EVERY_MS 1000 /* RecheckSeconds asks at most once in so long */
+
+struct control {
+    struct gw *gw;         /* borrowed */
+    struct timer routine;  /* RecheckSeconds: one session a second at most */
+    uint64_t routine_done; /* ids up to this one had their turn */
+    bool is_known;         /* last_seq says something */
+    bool is_reading;
+    bool heard_old; /* a message numbered as if the log had begun anew */
+    uint64_t last_seq;
+    struct timer recheck;
+    uint64_t recheck_after; /* sessions up to this id are still to be asked about; 0: none */
+    uint64_t recheck_done;  /* ids up to this one were */
+};
+
+/* ---- what messages mean ---- */
+
+static void deauthenticate(struct control *c, struct str user)
+{
+    size_t n = 0;
+    auth_forget_user(c->gw->auth, user);
+    struct list *sessions = users_sessions(c->gw->users, user);
+    if (sessions) {
+        LIST_FOR_EACH (it, next, sessions) {
+            session_close(session_of_user_node(it), CLOSE_DEAUTHENTICATED, "deauthenticated");
+            n++;
+        }
+    }
+    c->gw->metrics->closed_deauthenticated += n;
+    log_info("user deauthenticated", LF_S("user", user), LF_U64("sessions", n));
+}
+
+static void scoreboard_changed(struct control *c, struct str token)
+{
+    LIST_FOR_EACH (it, next, &c->gw->sessions) {
+        session_recheck_scoreboard(session_of_node(it), token);
+    }
+}
+
+static struct str text_of(yyjson_val *object, const char *key)
+{
+    yyjson_val *v = yyjson_obj_get(object, key);
+    return yyjson_is_str(v) ? (struct str){yyjson_get_str(v), yyjson_get_len(v)} : STR_NONE;
+}
+
+static void apply(struct control *c, yyjson_val *message)
+{
+    struct str type = text_of(message, "type");
+    struct str user = text_of(message, "user");
+    struct str token = text_of(message, "token");
+    if (str_eq(type, STR("deauthenticate")) && user.n > 0) {
+        deauthenticate(c, user);
+    } else if (str_eq(type, STR("scoreboard")) && token.n > 0) {
+        scoreboard_changed(c, token);
+    }
+}
+
+/* ---- when messages may have been lost ---- */
+
+static void on_recheck_due(void *arg)
+{
+    struct control *c = arg;
+    uint64_t lot_end = c->recheck_done;
+    unsigned n = 0;
+
+    if (auth_waiting(c->gw->auth) >= RECHECK_LOT) {
+        return; /* the frontend is behind: more questions would only be refused */
+    }
+    /* Sessions stand in the order of their ids. */
+    LIST_FOR_EACH (it, next, &c->gw->sessions) {
+        struct session *s = session_of_node(it);
+        uint64_t id = session_id(s);
+        if (id <= c->recheck_done) {
+            continue;
+        }
+        if (id > c->recheck_after || n++ == RECHECK_LOT) {
+            break;
+        }
+        lot_end = id;
+        session_recheck(s);
+    }
+    if (lot_end == c->recheck_done) {
+        timer_stop(&c->recheck);
+    }
+    c->recheck_done = lot_end;
+}
+
+void control_recheck_everybody(struct control *c, const char *why)
+{
+    log_info("asking about everybody again", LF_STR("why", why));
+    c->recheck_after = c->gw->last_session_id;
+    c->recheck_done = 0;
+    timer_start_every_ms(&c->recheck, RECHECK_EVERY_MS);
+}
+
+/* ---- RecheckSeconds ---- */
+
+/* The next session, in the order of ids, whose answers are older than RecheckSeconds. */
+static struct session *next_to_recheck(struct control *c, uint64_t max_age_ms)
+{
+    LIST_FOR_EACH (it, next, &c->gw->sessions) {
+        struct session *s = session_of_node(it);
+        if (session_id(s) > c->routine_done && session_age_of_answers_ms(s) >= max_age_ms) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static void on_routine(void *arg)
+{
+    struct control *c = arg;
+    int64_t max_age_ms = c->gw->settings->broadcaster.recheck_ms;
+    if (max_age_ms == 0) {
+        return;
+    }
+    struct session *s = next_to_recheck(c, (uint64_t)max_age_ms);
+    c->routine_done = s ? session_id(s) : 0; /* from the beginning again, next time */
+    if (s) {
+        session_recheck(s);
+    }
+}
+
+/* ---- numbers ---- */
+
+/* Applies the message when it is the next one; false when it is not. */
+static bool take(struct control *c, struct str bytes, bool *out_hole)
+{
+    yyjson_doc *doc = yyjson_read(bytes.p, bytes.n, 0);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    yyjson_val *number = yyjson_obj_get(root, "seq");
+    if (!yyjson_is_uint(number)) {
+        log_warn("control message not understood", LF_U64("bytes", bytes.n));
+        yyjson_doc_free(doc);
+        return false;
+    }
+    uint64_t seq = yyjson_get_uint(number);
+    *out_hole = c->is_known && seq != c->last_seq + 1;
+    bool taken = !*out_hole;
+    if (taken) {
+        c->is_known = true;
+        c->last_seq = seq;
+        apply(c, root);
+    } else if (seq <= c->last_seq) {
+        *out_hole = false; /* heard live before it was read from the log */
+    }
+    yyjson_doc_free(doc);
+    return taken;
+}
+
+/* An entry is [id, [field, value]]; a reply to XRANGE an array of them. */
+static struct str entry_text(const struct redisReply *entry)
+{
+    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 ||
+        entry->element[1]->elements < 2) {
+        return STR_NONE;
+    }
+    return bus_reply_str(entry->element[1]->element[1]);
+}
+
+static uint64_t entry_seq(const struct redisReply *entry)
+{
+    struct str id = entry->elements == 2 ? bus_reply_str(entry->element[0]) : STR_NONE;
+    return id.n > 2 ? strtoull(id.p + 2, NULL, 10) : 0;
+}
+
+static bool is_array(const struct redisReply *r)
+{
+    return r && r->type == REDIS_REPLY_ARRAY;
+}
+
+static void on_missed(const struct redisReply *r, void *arg)
+{
+    struct control *c = arg;
+    c->is_reading = false;
+    if (!is_array(r)) {
+        return; /* the link was lost: control_on_up() comes again */
+    }
+    for (size_t i = 0; i < r->elements; i++) {
+        bool hole = false;
+        uint64_t seq = entry_seq(r->element[i]);
+        (void)take(c, entry_text(r->element[i]), &hole);
+        if (hole) {
+            control_recheck_everybody(c, "the control log does not reach back");
+            c->last_seq = seq - 1;
+            (void)take(c, entry_text(r->element[i]), &hole);
+        }
+    }
+}
+
+static void read_missed(struct control *c)
+{
+    char from[32];
+    int n = snprintf(from, sizeof(from), "(0-%" PRIu64, c->last_seq);
+    struct str argv[] = {STR("XRANGE"), STR("control:log"), {from, (size_t)n}, STR("+")};
+    if (!c->is_reading) {
+        c->is_reading = bus_command(c->gw->bus, on_missed, c, ARRAY_LEN(argv), argv);
+    }
+}
+
+/* The newest entry's number, to compare with what we have seen. */
+static void on_newest(const struct redisReply *r, void *arg)
+{
+    struct control *c = arg;
+    c->is_reading = false;
+    if (!is_array(r)) {
+        return;
+    }
+    uint64_t newest = r->elements > 0 ? entry_seq(r->element[0]) : 0;
+    bool heard_old = c->heard_old;
+    c->heard_old = false;
+    if (!c->is_known) {
+        c->is_known = true;
+        c->last_seq = newest;
+    } else if (newest < c->last_seq) {
+        c->last_seq = newest;
+        control_recheck_everybody(c, "the control log is older than what was heard");
+        if (heard_old && newest > 0) { /* the message that was taken for an old one */
+            bool hole;
+            c->last_seq--;
+            (void)take(c, entry_text(r->element[0]), &hole);
+        }
+    } else if (newest > c->last_seq) {
+        read_missed(c);
+    }
+}
+
+void control_on_up(struct control *c)
+{
+    struct str argv[] = {STR("XREVRANGE"), STR("control:log"), STR("+"),
+                         STR("-"),         STR("COUNT"),       STR("1")};
+    if (bus_is_up(c->gw->bus) && !c->is_reading) {
+        c->is_reading = bus_command(c->gw->bus, on_newest, c, ARRAY_LEN(argv), argv);
+    }
+}
+
+void control_on_message(struct control *c, struct str bytes)
+{
+    bool hole = false;
+    if (take(c, bytes, &hole)) {
+        return;
+    }
+    if (hole) {
+        read_missed(c);
+    } else { /* read from the log before it was heard; or somebody emptied Redis under us */
+        c->heard_old = true;
+        control_on_up(c);
+    }
+}
+
+struct control *control_create(struct gw *gw)
+{
+    struct control *c = calloc(1, sizeof(*c));
+    if (c) {
+        c->gw = gw;
+        if (!timer_init(&c->recheck, gw->loop, on_recheck_due, c) ||
+            !timer_init(&c->routine, gw->loop, on_routine, c)) {
+            return control_free(c);
+        }
+        timer_start_every_ms(&c->routine, ROUTINE_EVERY_MS);
+    }
+    return c;
+}
+
+struct control *control_free(struct control *c)
+{
+    if (c) {
+        timer_release(&c->recheck);
+        timer_release(&c->routine);
+        free(c);
+    }
+    return NULL;
+}

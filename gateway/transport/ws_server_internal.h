@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* ws_server_internal: what the files of the server (ws_server, http_conn, ws_conn, ws_tls) share.
+ *
+ *     listener ──fd──▶ http_conn ──admitted──▶ ws_conn ──▶ session        (plain: behind a proxy)
+ *                                 └──────────▶ sse_conn ─▶ session
+ *     listener ──fd──▶ ws_conn (TLS handshake and request in libwebsockets) ──▶ session    (TLS)
+ *
+ * Without TLS we read the request's head ourselves: libwebsockets drops what it dislikes without a
+ * word, and holds 64 KiB for the headers of each. It then gets a request of our making, which it
+ * cannot dislike, along with the socket. With TLS the bytes are its own, so it reads the head and
+ * asks us; admission.c decides both, from the same struct.
+ */
+#include <stdint.h>
+
+#include "common/list.h"
+#include "common/str.h"
+#include "gateway/transport/address.h"
+#include "gateway/transport/address_limit.h"
+#include "gateway/transport/admission.h"
+#include "gateway/transport/listener.h"
+#include "gateway/transport/ws_flood.h"
+#include "gateway/transport/ws_server.h"
+
+struct inflater;
+struct lws;
+struct lws_context;
+struct lws_events;
+struct lws_vhost;
+struct ssl_ctx_st;
+struct ws_conn;
+
+enum { WS_SERVER_LISTENERS = 4, WS_SERVER_SCRATCH_BYTES = 16384 };
+
+struct ws_server {
+    struct gw *gw; /* borrowed */
+    bool (*is_leaving)(void *arg);
+    void *arg;
+    struct lws_events *events;                       /* owned; outlives lws */
+    struct lws_context *lws;                         /* owned */
+    struct lws_vhost *vhost;                         /* the context's */
+    struct ssl_ctx_st *tls;                          /* the vhost's; NULL: plain */
+    struct inflater *inflater;                       /* owned; NULL: nothing comes compressed */
+    struct listener *listeners[WS_SERVER_LISTENERS]; /* owned */
+    size_t n_listeners;
+    struct networks trusted; /* TrustedProxies */
+    struct address_limit addresses;
+    struct list http_conns;   /* of struct http_conn, owned */
+    struct list sse_conns;    /* of struct sse_conn, owned */
+    struct ws_flood flood;    /* has the list of open ws_conns */
+    uint64_t connections;     /* http_conns, sse_conns and ws_conns */
+    struct ws_conn *adopting; /* while lws takes over a socket: whose it is */
+    char *scratch;            /* owned; where the first bytes of a request are read */
+};
+
+/* Of a connection, as far as the limit of one address is concerned. */
+struct ws_peer {
+    struct address address;
+    struct address_count *count; /* ref (address_limit_leave); NULL: not counted */
+};
+
+/* Replaces the proxy's address by the one that it speaks for. */
+void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r,
+                                 struct ws_peer *peer);
+/* What becomes of this request; counts a refusal. */
+void ws_server_decide(struct ws_server *s, const struct request *r, const struct ws_peer *peer,
+                      struct admission *out);
+void ws_server_count_refusal(struct ws_server *s, enum refusal refusal);
+/* Gives a socket to libwebsockets; `bytes` were read from it already (empty: none). Takes over fd
+ * and c in any case. */
+void ws_server_adopt(struct ws_server *s, int fd, struct ws_conn *c, struct str bytes);

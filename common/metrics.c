@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Fine where a push should be (below 25 ms), coarse where something is wrong already. */
+/* Fine where a push should be (below 20 ms, the longest step that the loop may take), coarse where something is wrong already. */
 static const double bounds[HISTOGRAM_BUCKETS] = {50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3,
-                                                 10e-3, 25e-3,  100e-3, 250e-3, 1,    2.5,    10};
+                                                 10e-3, 20e-3,  100e-3, 250e-3, 1,    2.5,    10};
 
 void histogram_observe(struct histogram *h, double seconds)
 {

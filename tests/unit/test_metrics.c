@@ -96,7 +96,7 @@ static void histogram_is_rendered_cumulative_with_le_behind_its_labels(void **st
                     "t_seconds_bucket{kind=\"a\",le=\"0.0025\"} 1\n"
                     "t_seconds_bucket{kind=\"a\",le=\"0.005\"} 1\n"
                     "t_seconds_bucket{kind=\"a\",le=\"0.01\"} 1\n"
-                    "t_seconds_bucket{kind=\"a\",le=\"0.025\"} 1\n"
+                    "t_seconds_bucket{kind=\"a\",le=\"0.02\"} 1\n"
                     "t_seconds_bucket{kind=\"a\",le=\"0.1\"} 1\n"
                     "t_seconds_bucket{kind=\"a\",le=\"0.25\"} 1\n"
                     "t_seconds_bucket{kind=\"a\",le=\"1\"} 2\n"

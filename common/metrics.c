@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Fine where a push should be (below 20 ms, the longest step that the loop may take), coarse where something is wrong already. */
+/* Fine where a push should be (below 20 ms, the longest step that the loop may take), coarse where
+ * something is wrong already. */
 static const double bounds[HISTOGRAM_BUCKETS] = {50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3,
                                                  10e-3, 20e-3,  100e-3, 250e-3, 1,    2.5,    10};
 

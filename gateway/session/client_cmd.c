@@ -28,11 +28,6 @@ static void run_auth(struct session *s, const struct client_frame *f)
     session_identify(s, f->token, f->id, true);
 }
 
-static char *copy_id(struct str id)
-{
-    return id.n ? strndup(id.p, id.n) : NULL;
-}
-
 static void set_asked(struct session_sub *ss, const struct client_frame *f)
 {
     ss->sub.has_asked = f->has_position;
@@ -43,11 +38,15 @@ static void set_asked(struct session_sub *ss, const struct client_frame *f)
 /* The channel is subscribed already, or about to be. */
 static void subscribe_again(struct session *s, struct session_sub *ss, const struct client_frame *f)
 {
-    free(ss->command_id);
-    ss->command_id = copy_id(f->id);
+    if (!command_ids_add(&ss->ids, f->id)) {
+        s->gw->metrics->rate_limited++;
+        session_send_error(s, f->id, ERROR_RATE_LIMITED, f->channel,
+                           "too many commands for this channel wait for an answer");
+        return;
+    }
     ss->again = false;
     if (!ss->sub.view) {
-        /* The answer to the first command will be the one to both. One that was subscribed and is
+        /* What becomes of the first command will answer both. One that was subscribed and is
          * asked about again (another user) goes on from where it was. */
         if (f->has_position || !ss->answered) {
             set_asked(ss, f);
@@ -80,11 +79,13 @@ static void run_subscribe(struct session *s, const struct client_frame *f)
         return;
     }
     ss = session_sub_create_channel(s, f->channel, &channel);
-    if (!ss) {
+    if (!ss || !command_ids_add(&ss->ids, f->id)) {
+        if (ss) {
+            session_sub_free(ss);
+        }
         session_send_error(s, f->id, ERROR_UNAVAILABLE, f->channel, NULL);
         return;
     }
-    ss->command_id = copy_id(f->id);
     set_asked(ss, f);
     session_authorise(s, ss);
 }

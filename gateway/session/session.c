@@ -390,8 +390,8 @@ static void hub_joined(struct subscription *sub, const struct position *p, enum 
     s->may_replay = true; /* until the first flush finds that it does not */
     bool is_silent = s->kind == SESSION_LEGACY || (ss->again && ss->answered);
     struct str channel = {ss->text, ss->text_len};
-    struct buf text = {0};
     if (is_silent) {
+        struct buf text = {0};
         ss->again = false;
         legacy_resume_joined(ss, p);
         if (s->kind != SESSION_LEGACY && r == RECOVERED_NO) { /* it could not go on where it was */
@@ -401,10 +401,13 @@ static void hub_joined(struct subscription *sub, const struct position *p, enum 
         }
         return;
     }
-    server_text_subscribed(&text, str_of(ss->command_id), channel, p, r);
-    session_send_position(s, &text, STR("subscribed"), channel, p);
-    free(ss->command_id);
-    ss->command_id = NULL;
+    struct str id;
+    for (size_t at = 0; command_ids_next(&ss->ids, &at, &id);) {
+        struct buf text = {0};
+        server_text_subscribed(&text, id, channel, p, r);
+        session_send_position(s, &text, STR("subscribed"), channel, p);
+    }
+    command_ids_release(&ss->ids);
     ss->answered = true;
     ss->again = false;
 }

@@ -7,6 +7,7 @@
 #include "gateway/access/auth.h"
 #include "gateway/gw.h"
 #include "gateway/hub/hub.h"
+#include "gateway/session/command_ids.h"
 #include "gateway/session/legacy_resume.h"
 #include "gateway/session/outq.h"
 #include "gateway/session/session.h"
@@ -34,7 +35,7 @@ struct scoreboard_lookup;
 struct session_sub {
     struct subscription sub;          /* sub.session_node is in session->subs */
     struct list asking_node;          /* in session->asking while the frontend is to be asked */
-    char *command_id;                 /* owned: JSON text of the id to answer with, or NULL */
+    struct command_ids ids;           /* of the commands that wait for its answer */
     struct scoreboard_lookup *lookup; /* borrowed: under way in Redis, or NULL */
     struct legacy_sub *legacy;        /* owned; NULL: a channel */
     uint32_t waits_since_s;           /* since when it waits for Redis; 0: it does not */

@@ -82,7 +82,7 @@ void session_sub_free(struct session_sub *ss)
     if (ss->lookup) {
         ss->lookup->sub = NULL;
     }
-    free(ss->command_id);
+    command_ids_release(&ss->ids);
     free(ss->legacy);
     free(ss);
 }
@@ -98,7 +98,10 @@ void session_sub_refuse(struct session_sub *ss, enum error_code code, const char
         server_text_revoked(&text, channel);
         session_send_text(s, &text, STR("revoked"));
     } else {
-        session_send_error(s, str_of(ss->command_id), code, channel, why);
+        struct str id;
+        for (size_t at = 0; command_ids_next(&ss->ids, &at, &id);) {
+            session_send_error(s, id, code, channel, why);
+        }
     }
     session_sub_free(ss);
 }

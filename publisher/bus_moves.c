@@ -9,6 +9,7 @@
 struct moved_topic {
     uint64_t at_ms;    /* last acknowledgement; when owed: in a history that was left */
     uint64_t again_ms; /* when owed and `again`: … in the present history */
+    uint64_t home;     /* when owed: hash of the history in which it was acknowledged */
     bool owed;
     bool again;
     bool asked; /* in the batch on its way */
@@ -74,18 +75,32 @@ void bus_moves_note(struct bus_moves *m, const struct str *names, size_t n, uint
     }
 }
 
-void bus_moves_arrive(struct bus_moves *m, struct str history)
+/* The history `left` was left for `here`. */
+static void move(struct bus_moves *m, struct moved_topic *t, uint64_t left, uint64_t here)
+{
+    if (t->again || !t->owed) { /* its last acknowledgement was in the one that is left now */
+        t->at_ms = t->again ? t->again_ms : t->at_ms;
+        t->again = false;
+        t->home = left;
+    }
+    m->owed -= t->owed;
+    t->owed = t->home != here; /* back where it was acknowledged, nothing is lost */
+    m->owed += t->owed;
+}
+
+void bus_moves_arrive(struct bus_moves *m, struct str history, uint64_t now_ms)
 {
     bool moved = !str_eq(history, str_of(m->history));
+    uint64_t left = strmap_hash(str_of(m->history)), here = strmap_hash(history);
     struct strmap_iter it = {0};
     struct moved_topic *t;
     while ((t = strmap_next(&m->topics, &it)) != NULL) {
         t->asked = false;
         if (moved) {
-            t->at_ms = t->again ? t->again_ms : t->at_ms;
-            t->again = false;
-            m->owed += !t->owed;
-            t->owed = true;
+            move(m, t, left, here);
+        }
+        if (moved && t->at_ms + MOVES_KEEP_MS < now_ms) {
+            forget(m, &it, t);
         }
     }
     m->asked = false;

@@ -37,9 +37,9 @@ void bus_moves_release(struct bus_moves *m);
 /* An event was acknowledged on these topics. When there is no room (MOVES_TOPICS_MAX, memory), the
  * oldest are forgotten. */
 void bus_moves_note(struct bus_moves *m, const struct str *names, size_t n, uint64_t now_ms);
-/* The link is ready: what was acknowledged in another history than this one is owed from now on.
- * A batch that was on its way is as if never taken. */
-void bus_moves_arrive(struct bus_moves *m, struct str history);
+/* The link is ready: what was acknowledged in the last MOVES_KEEP_MS, and in another history than
+ * this one, is owed from now on. A batch that was on its way is as if never taken. */
+void bus_moves_arrive(struct bus_moves *m, struct str history, uint64_t now_ms);
 /* False: nothing is owed, or a batch is on its way. */
 bool bus_moves_take(struct bus_moves *m, uint64_t now_ms, struct moves_batch *batch);
 /* The end of the batch; done: Redis has executed it, else it is owed still. */

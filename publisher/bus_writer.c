@@ -62,17 +62,30 @@ static void pump(struct bus_writer *w);
 
 static void renew(struct bus_writer *w);
 
+static void log_refusal(struct bus_writer *w, const struct redisReply *r)
+{
+    uint64_t silenced;
+    if (log_limit_pass(&w->refusal_limit, loop_now_ms(w->loop), LOG_INTERVAL_MS, &silenced)) {
+        log_error("redis refused an event", LF_S("error", ((struct str){r->str, r->len})),
+                  LF_U64("silenced", silenced));
+    }
+}
+
 static void on_renewed(const struct redisReply *r, void *arg)
 {
     struct bus_writer *w = arg;
     bool done = r && r->type == REDIS_REPLY_INTEGER;
     bus_moves_settle(&w->moves, done);
-    if (done) {
-        if (r->integer > 0) {
-            log_warn("left another history: topics begin anew", LF_I64("topics", r->integer));
+    if (!done) {
+        if (r) {
+            log_refusal(w, r);
         }
-        renew(w);
+        return; /* owed still */
     }
+    if (r->integer > 0) {
+        log_warn("left another history: topics begin anew", LF_I64("topics", r->integer));
+    }
+    renew(w);
 }
 
 /* What was acknowledged elsewhere becomes a reset, some topics at a time. */
@@ -123,6 +136,7 @@ static void on_executed(struct bus_writer *w, struct bus_write *e, const struct 
     } else if (reply_is(r, "again") && r->elements == 2 && r->element[1]->str &&
                r->element[1]->len > 0) {
         struct str kept = {r->element[1]->str, r->element[1]->len};
+        bus_moves_note(&w->moves, e->argv, e->n_keys, loop_now_ms(w->loop));
         bus_backlog_tell(&w->backlog, e, BUS_REPEATED, kept);
     } else if (reply_is(r, "conflict")) {
         bus_backlog_tell(&w->backlog, e, BUS_CONFLICT, STR_NONE);
@@ -131,15 +145,6 @@ static void on_executed(struct bus_writer *w, struct bus_write *e, const struct 
         bus_backlog_tell(&w->backlog, e, BUS_UNKNOWN, STR_NONE);
     }
     bus_backlog_drop(&w->backlog, e);
-}
-
-static void log_refusal(struct bus_writer *w, const struct redisReply *r)
-{
-    uint64_t silenced;
-    if (log_limit_pass(&w->refusal_limit, loop_now_ms(w->loop), LOG_INTERVAL_MS, &silenced)) {
-        log_error("redis refused an event", LF_S("error", ((struct str){r->str, r->len})),
-                  LF_U64("silenced", silenced));
-    }
 }
 
 /* Redis has not executed it, and would not execute another now. */
@@ -291,6 +296,7 @@ static void send_beat(void *arg)
     if (!w->agrees && redis_link_is_ready(w->link)) {
         check_list(w);
     }
+    redis_link_check_history(w->link);
     const struct str argv[] = {
         STR("PUBLISH"),
         str_of(w->beat_channel),
@@ -310,7 +316,7 @@ static void on_ready(void *arg)
     }
     w->metrics->redis_unsafe = unsafe;
     w->kept_not_before_ms = 0;
-    bus_moves_arrive(&w->moves, str_of(redis_link_history(w->link)));
+    bus_moves_arrive(&w->moves, str_of(redis_link_history(w->link)), loop_now_ms(w->loop));
     if (w->metrics->kept > 0) {
         log_info("writing kept events", LF_I64("kept", w->metrics->kept));
     }

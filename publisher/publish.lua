@@ -100,13 +100,13 @@ local function trim(t, log)
     repeat
         local page = call('XRANGE', log, '0-' .. string.format('%d', from), '+', 'COUNT', count)
         for _, entry in ipairs(page) do
-            t.first, t.oldest = tonumber(string.sub(entry[1], 3)), tonumber(entry[2][4])
+            t.first, t.oldest = tonumber(string.sub(entry[1], 3)), tonumber(entry[2][4]) or 0
             t.before = tonumber(entry[2][6]) or t.before -- entries of old have no `s`
             if not over(t, 0) then
                 break
             end
         end
-        from, count = t.first + 1, 16
+        from, count = t.first + 1, math.min(count * 2, 16)
     until not over(t, 0) or from > t.offset
     call('XTRIM', log, 'MINID', '0-' .. string.format('%d', t.first))
 end
@@ -147,7 +147,7 @@ local function append(t)
     local log = t.name .. ':log'
     if t.mint then
         call('DEL', t.pos, log, t.name .. ':state:public', t.name .. ':state:private')
-        call('HSET', t.pos, 'e', t.epoch, 'r', history)
+        call('HSET', t.pos, 'e', t.epoch, 'r', history, 'm', now_text)
     end
     t.offset = t.offset + 1
     local offset = string.format('%d', t.offset)

@@ -8,18 +8,22 @@
 -- Returns how many topics were renewed.
 --
 -- Nothing is to be done for a topic whose present epoch is of yet another history (the next write
--- or read mints), nor when this server was started after that acknowledgement, as after a plain
--- restart: then its epochs are younger too. The server tells its age in whole seconds.
-local server = redis.call('INFO', 'server')
-local history = string.match(server, 'run_id:(%x+)') .. ':' ..
+-- or read mints), nor for one whose epoch is younger than that acknowledgement (`m` in T:pos), as
+-- after a plain restart or failover, or when another publisher has just renewed it: that reset came
+-- after the event. Two seconds are forgiven, since an acknowledgement is heard later than it is true.
+local MARGIN_MS = 2000
+local history = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. ':' ..
     string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-local age = (tonumber(string.match(server, 'uptime_in_seconds:(%d+)')) + 1) * 1000
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local renewed = 0
 for i, name in ipairs(KEYS) do
     local pos = name .. ':pos'
-    if redis.call('HMGET', pos, 'r')[1] == history and tonumber(ARGV[i + 1]) <= age then
+    local f = redis.call('HMGET', pos, 'r', 'm')
+    local begun = tonumber(f[2]) or 0 -- by an earlier version: who knows when
+    if f[1] == history and tonumber(ARGV[i + 1]) <= now - begun + MARGIN_MS then
         redis.call('DEL', pos, name .. ':log', name .. ':state:public', name .. ':state:private')
-        redis.call('HSET', pos, 'e', ARGV[1], 'o', '0', 'r', history)
+        redis.call('HSET', pos, 'e', ARGV[1], 'o', '0', 'r', history, 'm', string.format('%d', now))
         redis.call('PEXPIRE', pos, 604800000)
         renewed = renewed + 1
     end

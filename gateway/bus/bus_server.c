@@ -14,6 +14,7 @@
 #include "common/loop.h"
 #include "common/redis_link.h"
 #include "common/settings.h"
+#include "common/strmap.h"
 #include "gateway/bus/topic_names.h"
 #include "gateway/gw_metrics.h"
 
@@ -21,6 +22,7 @@
 #define PROBE_LIMIT_MS 15000   /* a probe must have come back within */
 #define BEAT_LIMIT_MS 15000    /* publishers' beats, once heard, must not stay away longer */
 #define BEAT_MEMORY_MS 3600000 /* … unless none was heard for an hour: no publisher then */
+#define BEHIND_MS 60000        /* a publisher that is behind is believed once in so long */
 #define NAME_MAX_BYTES 1024    /* of a key or channel in Redis */
 
 struct bus_server {
@@ -36,6 +38,8 @@ struct bus_server {
     char probe_name[40];    /* `probe:<16 hex digits>` */
     uint64_t probe_back_ms; /* when the last probe came back (or the link came up) */
     uint64_t beat_ms;       /* when the last beat came; 0: none yet */
+    uint64_t other_ms;      /* when links were made anew because of a beat of another history */
+    uint64_t other_pair;    /* hash of that one and of ours */
     bool agrees;            /* publishers and gateways here know the same list of servers */
     bool is_up;             /* as the owner was last told */
     bool has_subscriber, has_reader; /* that link was ready, and is not lost yet */
@@ -171,11 +175,18 @@ static void check_liveness(void *arg)
 
 static void on_beat(struct bus_server *b, struct str history)
 {
+    struct str own = str_of(redis_link_history(b->reader));
     b->beat_ms = clock_mono_ms();
-    if (redis_link_is_ready(b->reader) && !str_eq(history, str_of(redis_link_history(b->reader)))) {
+    if (redis_link_is_ready(b->reader) && !str_eq(history, own)) {
         /* Our own knowledge is from the connect; a promotion in place changes the replication id
-         * without cutting links, so this costs one reconnect at most. */
-        restart_both(b, "a publisher writes to another history");
+         * without cutting links. If we come back to the same history it is the publisher that is
+         * behind, and it will notice. */
+        uint64_t pair = strmap_hash(history) ^ ~strmap_hash(own);
+        if (pair != b->other_pair || b->beat_ms - b->other_ms > BEHIND_MS) {
+            b->other_pair = pair;
+            b->other_ms = b->beat_ms;
+            restart_both(b, "a publisher writes to another history");
+        }
     }
 }
 

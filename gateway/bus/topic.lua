@@ -5,7 +5,7 @@
 -- ARGV: 1 epoch to use if one must be minted
 --       2 offset after which to read      3 last offset wanted, 0 = the newest
 --       4 most entries of the page, 0 = position only     5 most bytes of the page
---       6 "1": the newest scoreboards too   7 most ms of a log (its time to live is refreshed)
+--       6 "1": the newest scoreboards too
 -- Returns {epoch, last offset, {entries…}, public scoreboard or "", private scoreboard or ""}.
 -- Entries are published messages in offset order; the first may lie beyond ARGV[2] + 1 when the
 -- log no longer reaches back: offsets inside tell.
@@ -28,7 +28,9 @@ local epoch, last = f[1], tonumber(f[2]) or 0
 if not epoch or f[3] ~= history then
     epoch, last = ARGV[1], 0
     redis.call('DEL', log, pos, name .. ':state:public', name .. ':state:private')
-    redis.call('HSET', pos, 'e', epoch, 'o', '0', 'r', history)
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    redis.call('HSET', pos, 'e', epoch, 'o', '0', 'r', history, 'm', string.format('%d', now))
 end
 -- Seven days, and one more than publish.lua may go without prolonging it.
 redis.call('PEXPIRE', pos, 691200000)

@@ -48,6 +48,29 @@ def thaw(redis_server):
     redis_server.process.signal(signal.SIGCONT)
 
 
+# --- promoted in place ----------------------------------------------------------------------
+
+def test_promotion_that_cuts_no_connection_is_noticed_once(running, lone_redis):
+    """The publisher learns of its new history with its next sign of life; the gateway does not
+    connect anew for ever because of what it said before."""
+    place = running.place()
+    client = running.ws("ana")
+    client.subscribed(place.contest_channel)
+    with lone_redis.client() as redis:
+        redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+        redis.execute_command("REPLICAOF", "NO", "ONE")
+    said = "the server was demoted or promoted in place"
+    wait_until(lambda: said in running.publisher.process.log(), what="the publisher to notice")
+    wait_until(lambda: running.publisher.is_ready() and running.gateway.is_ready(),
+               what="both to be ready")
+    running.post(events.contest_update(place))
+    assert client.recv()["type"] == "reset"
+    beats = 3 * 5  # seconds; each one might make the gateway connect anew
+    time.sleep(beats)
+    assert running.gateway.process.log().count("redis links made anew") <= 1
+    assert running.publisher.process.log().count(said) == 1
+
+
 # --- started late ---------------------------------------------------------------------------
 
 def test_redis_started_after_both_makes_them_ready(broken, lone_redis):

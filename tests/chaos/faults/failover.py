@@ -119,6 +119,19 @@ class ThereAndBack(Fault):
         await follow(b, a)
 
 
+class InPlace(Fault):
+    name = "promoted-in-place"
+    about = "the master is demoted and promoted again, and no connection is cut"
+
+    async def inject(self, run):
+        redis = run.world.redis
+        for _ in range(run.rng.randrange(1, 3)):
+            await redis.call("REPLICAOF", "127.0.0.1", "1")
+            await run.sleep(0.1, 2.0)
+            await promote(redis)
+            await run.sleep(0.1, 3.0)
+
+
 class Sentinel(Fault):
     name = "sentinel-failover"
     about = "Sentinel promotes a replica after the master was killed or stood still"
@@ -153,4 +166,4 @@ class Sentinel(Fault):
         world.redis, world.spares[0] = new, old
 
 
-FAULTS = (WrongServer, DemotedMaster, SplitBrain, ThereAndBack, Sentinel)
+FAULTS = (WrongServer, DemotedMaster, SplitBrain, ThereAndBack, InPlace, Sentinel)

@@ -44,7 +44,6 @@ static void subscribe_again(struct session *s, struct session_sub *ss, const str
                            "too many commands for this channel wait for an answer");
         return;
     }
-    ss->again = false;
     if (!ss->sub.view) {
         /* What becomes of the first command will answer both. One that was subscribed and is
          * asked about again (another user) goes on from where it was. */

@@ -19,4 +19,8 @@ MUST_CHECK bool command_ids_add(struct command_ids *ids, struct str id);
 /* The next one, which points into ids; start with *at = 0. False at the end. Without any there is one
  * that is empty: an event stream has no commands, and is answered too. */
 bool command_ids_next(const struct command_ids *ids, size_t *at, struct str *out_id);
+static inline bool command_ids_any(const struct command_ids *ids)
+{
+    return ids->lines != NULL;
+}
 void command_ids_release(struct command_ids *ids);

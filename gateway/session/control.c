@@ -29,6 +29,7 @@ struct control {
     bool is_known;         /* last_seq says something */
     bool is_reading;
     bool heard_old; /* a message numbered as if the log had begun anew */
+    bool is_owed;   /* more was heard while reading, or reading failed: to be read again */
     uint64_t last_seq;
     struct timer recheck;
     uint64_t recheck_after; /* sessions up to this id are still to be asked about; 0: none */
@@ -115,6 +116,8 @@ void control_recheck_everybody(struct control *c, const char *why)
     timer_start_every_ms(&c->recheck, RECHECK_EVERY_MS);
 }
 
+static void read_owed(struct control *c);
+
 /* ---- RecheckSeconds ---- */
 
 /* The next session, in the order of ids, whose answers are older than RecheckSeconds. */
@@ -132,6 +135,7 @@ static struct session *next_to_recheck(struct control *c, uint64_t max_age_ms)
 static void on_routine(void *arg)
 {
     struct control *c = arg;
+    read_owed(c);
     int64_t max_age_ms = c->gw->settings->broadcaster.recheck_ms;
     if (max_age_ms == 0) {
         return;
@@ -191,12 +195,23 @@ static bool is_array(const struct redisReply *r)
     return r && r->type == REDIS_REPLY_ARRAY;
 }
 
+/* A read has ended. False: it failed, and is made again within a second (on_routine()), or when the
+ * link is back. */
+static bool has_read(struct control *c, const struct redisReply *r)
+{
+    c->is_reading = false;
+    if (!is_array(r)) {
+        c->is_owed = true;
+        return false;
+    }
+    return true;
+}
+
 static void on_missed(const struct redisReply *r, void *arg)
 {
     struct control *c = arg;
-    c->is_reading = false;
-    if (!is_array(r)) {
-        return; /* the link was lost: control_on_up() comes again */
+    if (!has_read(c, r)) {
+        return;
     }
     for (size_t i = 0; i < r->elements; i++) {
         bool hole = false;
@@ -208,6 +223,7 @@ static void on_missed(const struct redisReply *r, void *arg)
             (void)take(c, entry_text(r->element[i]), &hole);
         }
     }
+    read_owed(c);
 }
 
 static void read_missed(struct control *c)
@@ -215,7 +231,9 @@ static void read_missed(struct control *c)
     char from[32];
     int n = snprintf(from, sizeof(from), "(0-%" PRIu64, c->last_seq);
     struct str argv[] = {STR("XRANGE"), STR("control:log"), {from, (size_t)n}, STR("+")};
-    if (!c->is_reading) {
+    if (c->is_reading) {
+        c->is_owed = true; /* the answer may be older than what was heard */
+    } else {
         c->is_reading = bus_command(c->gw->bus, on_missed, c, ARRAY_LEN(argv), argv);
     }
 }
@@ -224,8 +242,7 @@ static void read_missed(struct control *c)
 static void on_newest(const struct redisReply *r, void *arg)
 {
     struct control *c = arg;
-    c->is_reading = false;
-    if (!is_array(r)) {
+    if (!has_read(c, r)) {
         return;
     }
     uint64_t newest = r->elements > 0 ? entry_seq(r->element[0]) : 0;
@@ -245,14 +262,28 @@ static void on_newest(const struct redisReply *r, void *arg)
     } else if (newest > c->last_seq) {
         read_missed(c);
     }
+    read_owed(c);
 }
 
 void control_on_up(struct control *c)
 {
     struct str argv[] = {STR("XREVRANGE"), STR("control:log"), STR("+"),
                          STR("-"),         STR("COUNT"),       STR("1")};
-    if (bus_is_up(c->gw->bus) && !c->is_reading) {
+    if (!bus_is_up(c->gw->bus)) {
+        return;
+    }
+    if (c->is_reading) {
+        c->is_owed = true;
+    } else {
         c->is_reading = bus_command(c->gw->bus, on_newest, c, ARRAY_LEN(argv), argv);
+    }
+}
+
+static void read_owed(struct control *c)
+{
+    if (c->is_owed && !c->is_reading && bus_is_up(c->gw->bus)) {
+        c->is_owed = false;
+        control_on_up(c);
     }
 }
 

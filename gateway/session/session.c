@@ -388,7 +388,8 @@ static void hub_joined(struct subscription *sub, const struct position *p, enum 
     struct session *s = sub->session;
     ss->waits_since_s = 0;
     s->may_replay = true; /* until the first flush finds that it does not */
-    bool is_silent = s->kind == SESSION_LEGACY || (ss->again && ss->answered);
+    bool is_silent =
+        s->kind == SESSION_LEGACY || (ss->again && ss->answered && !command_ids_any(&ss->ids));
     struct str channel = {ss->text, ss->text_len};
     if (is_silent) {
         struct buf text = {0};

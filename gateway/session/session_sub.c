@@ -97,7 +97,8 @@ void session_sub_refuse(struct session_sub *ss, enum error_code code, const char
         struct buf text = {0};
         server_text_revoked(&text, channel);
         session_send_text(s, &text, STR("revoked"));
-    } else {
+    }
+    if (!was_allowed || command_ids_any(&ss->ids)) {
         struct str id;
         for (size_t at = 0; command_ids_next(&ss->ids, &at, &id);) {
             session_send_error(s, id, code, channel, why);

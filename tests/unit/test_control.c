@@ -56,6 +56,36 @@ static void numbers_that_begin_anew_are_noticed(void **state)
     control_free(control);
 }
 
+static void what_is_heard_while_the_log_is_read_is_not_lost(void **state)
+{
+    struct stage *g = *state;
+    struct control *control = control_create(&g->gw);
+    struct client *bob = log_in(g, 1, "bob");
+    hear(control, DEAUTHENTICATE("5", "carla"));
+    hear(control, DEAUTHENTICATE("7", "dora")); /* the log is read … */
+    hear(control, DEAUTHENTICATE("8", "bob"));  /* … and was before this came */
+    fake_bus_answer_entry(g->bus, "0-6", DEAUTHENTICATE("6", "dora"));
+    fake_bus_answer_entry(g->bus, "0-8", DEAUTHENTICATE("8", "bob")); /* the newest */
+    fake_bus_answer_entry(g->bus, "0-8", DEAUTHENTICATE("8", "bob")); /* what is missing */
+    assert_int_equal(bob->close_code, 4001);
+    assert_int_equal(fake_bus_n_commands(g->bus), 0);
+    control_free(control);
+}
+
+static void a_log_that_could_not_be_read_is_read_again(void **state)
+{
+    struct stage *g = *state;
+    struct control *control = control_create(&g->gw);
+    hear(control, DEAUTHENTICATE("5", "carla"));
+    hear(control, DEAUTHENTICATE("7", "dora"));
+    fake_bus_answer_command(g->bus, NULL);
+    assert_int_equal(fake_bus_n_commands(g->bus), 0);
+    stage_pass_s(g, 1);
+    assert_int_equal(fake_bus_n_commands(g->bus), 1);
+    fake_bus_answer_command(g->bus, NULL);
+    control_free(control);
+}
+
 static void message_heard_twice_is_applied_once(void **state)
 {
     struct stage *g = *state;
@@ -92,6 +122,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(deauthenticate_ends_the_sessions_of_one_user),
         TEST(numbers_that_begin_anew_are_noticed),
+        TEST(what_is_heard_while_the_log_is_read_is_not_lost),
+        TEST(a_log_that_could_not_be_read_is_read_again),
         TEST(message_heard_twice_is_applied_once),
         TEST(everybody_is_asked_again_no_faster_than_the_frontend_answers),
     };

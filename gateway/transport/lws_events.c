@@ -11,9 +11,11 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <libwebsockets.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -23,6 +25,8 @@ enum {
     BATCH = 64,          /* sockets served before others get their turn */
     FORCED_AGAIN_MS = 1, /* somebody still has something after having been served once */
     SETTLE_MAX_MS = 60000,
+    LOOK_FROM = 64,         /* times that a socket is served for reading: is anything read? */
+    UNREAD_MAX = 64 + 1024, /* it may have bytes of its own to go on with, but not so often */
 };
 
 struct lws_events {
@@ -33,8 +37,9 @@ struct lws_events {
     struct event *readable; /* owned */
     struct deferred settle;
     struct timer later;
-    uint8_t *wanted; /* owned; by descriptor: LWS_EV_READ, LWS_EV_WRITE */
-    size_t n_wanted;
+    uint8_t *wanted;  /* owned; by descriptor: LWS_EV_READ, LWS_EV_WRITE */
+    uint16_t *served; /* owned; by descriptor: how often for reading, since it was seen to read */
+    size_t n_wanted;  /* of both */
 };
 
 /* ---- what happened ---- */
@@ -47,6 +52,32 @@ static void serve(struct lws_events *e, int fd, short event, uint8_t flag, bool 
     }
 }
 
+static void stop_reading(struct lws_events *e, int fd);
+
+static int unread_bytes(int fd)
+{
+    int n = 0;
+    return ioctl(fd, SIOCINQ, &n) < 0 ? 0 : n;
+}
+
+/* libwebsockets reads nothing more of a connection that it ends when its output has gone, and does
+ * not say so: epoll would report it again at once, for seconds. */
+static void serve_reading(struct lws_events *e, int fd, bool is_ready)
+{
+    if (!is_ready || !(e->wanted[fd] & LWS_EV_READ)) {
+        return;
+    }
+    bool looks = ++e->served[fd] >= LOOK_FROM;
+    int before = looks ? unread_bytes(fd) : 0;
+    serve(e, fd, LWS_POLLIN, LWS_EV_READ, true);
+    if (looks && unread_bytes(fd) < before) {
+        e->served[fd] = 0;
+    } else if (e->served[fd] >= UNREAD_MAX && e->wanted[fd] & LWS_EV_READ) {
+        e->served[fd] = 0;
+        stop_reading(e, fd);
+    }
+}
+
 static void on_readable(evutil_socket_t epoll, short what UNUSED, void *arg)
 {
     struct lws_events *e = arg;
@@ -56,7 +87,7 @@ static void on_readable(evutil_socket_t epoll, short what UNUSED, void *arg)
     for (int i = 0; i < n; i++) {
         int fd = ready[i].data.fd;
         bool is_broken = ready[i].events & (EPOLLERR | EPOLLHUP);
-        serve(e, fd, LWS_POLLIN, LWS_EV_READ, ready[i].events & EPOLLIN || is_broken);
+        serve_reading(e, fd, ready[i].events & EPOLLIN || is_broken);
         if (e->wanted[fd] & LWS_EV_WRITE && (ready[i].events & EPOLLOUT || is_broken)) {
             serve(e, fd, LWS_POLLOUT, LWS_EV_WRITE, true);
             struct lws *wsi = wsi_from_fd(e->lws, fd);
@@ -94,11 +125,14 @@ static bool reserve(struct lws_events *e, size_t fd)
         n *= 2;
     }
     uint8_t *wanted = realloc(e->wanted, n);
-    if (!wanted) {
+    e->wanted = wanted ? wanted : e->wanted;
+    uint16_t *served = wanted ? realloc(e->served, n * sizeof(*served)) : NULL;
+    if (!served) {
         return false;
     }
+    e->served = served;
     memset(wanted + e->n_wanted, 0, n - e->n_wanted);
-    e->wanted = wanted;
+    memset(served + e->n_wanted, 0, (n - e->n_wanted) * sizeof(*served));
     e->n_wanted = n;
     return true;
 }
@@ -111,6 +145,14 @@ static bool watch(struct lws_events *e, int fd, uint8_t before, uint8_t now)
     /* Watched for nothing, it would still report that it is broken, again and again. */
     int what = now == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
     return epoll_ctl(e->epoll, what, fd, &ev) == 0;
+}
+
+static void stop_reading(struct lws_events *e, int fd)
+{
+    uint8_t now = e->wanted[fd] & (uint8_t)~LWS_EV_READ;
+    if (watch(e, fd, e->wanted[fd], now)) {
+        e->wanted[fd] = now;
+    }
 }
 
 static void on_wanted(struct lws *wsi, unsigned flags)
@@ -131,6 +173,7 @@ static void on_wanted(struct lws *wsi, unsigned flags)
     }
     if (is_known) {
         e->wanted[fd] = now;
+        e->served[fd] = 0;
     }
     loop_defer(e->loop, &e->settle); /* reading may have been resumed, a timer may have been set */
 }
@@ -202,6 +245,7 @@ struct lws_events *lws_events_free(struct lws_events *e)
         (void)close(e->epoll);
     }
     free(e->wanted);
+    free(e->served);
     free(e);
     return NULL;
 }

@@ -47,8 +47,8 @@ struct ws_conn {
     bool is_legacy;
     bool is_room;
     bool is_over_address_limit;
+    bool is_paused;
     struct ws_deflate deflate;
-    uint32_t seen;           /* bytes since `received` was looked at that lws has shown us */
     struct session *session; /* owned until session_on_closed(); NULL before admission */
     struct sse_conn *stream; /* owned; instead of a session */
     struct page *page;       /* the same */
@@ -56,6 +56,8 @@ struct ws_conn {
     struct ws_peer peer;
     uint64_t frames_paid_ms; /* the time up to which frames that came have used up the rate */
     uint64_t received;       /* bytes of the socket when last looked at; 0: never */
+    uint64_t seen;           /* bytes since then that lws has shown us */
+    struct deferred pausing;
     struct ws_masking masking;
     struct list flood_node;    /* in the server's ws_flood, when open */
     struct ws_message message; /* that comes in pieces */
@@ -64,6 +66,25 @@ struct ws_conn {
 static const struct transport_ops ops;
 
 static void on_deadline(void *arg);
+
+static void on_pausing(void *arg)
+{
+    struct ws_conn *c = arg;
+    if (c->state == OPEN || c->state == CLOSING) {
+        (void)lws_rx_flow_control(c->wsi, !c->is_paused);
+    }
+}
+
+/* Inside TLS not at once: lws would go on with the rest of the record in vain, and give up. */
+static void pause_reading(struct ws_conn *c, bool is_paused)
+{
+    c->is_paused = is_paused;
+    if (c->is_plain) {
+        on_pausing(c);
+    } else {
+        loop_defer(c->server->gw->loop, &c->pausing);
+    }
+}
 
 struct ws_conn *ws_conn_create(struct ws_server *s, const struct ws_peer *peer)
 {
@@ -75,6 +96,7 @@ struct ws_conn *ws_conn_create(struct ws_server *s, const struct ws_peer *peer)
     c->peer = *peer;
     s->connections++;
     list_init(&c->flood_node);
+    deferred_init(&c->pausing, on_pausing, c);
     wheel_node_init(&c->deadline, on_deadline, c);
     wheel_set(s->gw->wheel, &c->deadline, HANDSHAKE_S);
     return c;
@@ -86,6 +108,7 @@ void ws_conn_free(struct ws_conn *c)
         session_on_closed(c->session);
     }
     wheel_cancel(&c->deadline);
+    deferred_cancel(&c->pausing);
     list_del(&c->flood_node);
     if (c->stream) {
         sse_conn_free(c->stream); /* which has the peer, and counts for us */
@@ -215,9 +238,10 @@ static void charge_unseen(struct ws_conn *c)
     struct tcp_info info = {0};
     socklen_t len = sizeof(info);
     int unread = 0;
-    if (ioctl(c->fd, SIOCINQ, &unread) < 0 ||
-        getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0) {
-        return; /* the socket has gone */
+    /* In this order: what comes between the two calls is not taken for read. */
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+        ioctl(c->fd, SIOCINQ, &unread) < 0 || info.tcpi_bytes_received < (uint64_t)unread) {
+        return; /* the socket has gone, or nobody counts here */
     }
     uint64_t read = (uint64_t)info.tcpi_bytes_received - (uint64_t)unread;
     uint64_t unseen = read - MIN(read, c->received + c->seen);
@@ -243,7 +267,7 @@ static void close_flood(struct ws_conn *c)
 {
     session_close(c->session, CLOSE_OVERLOAD, "too many frames");
     if (c->state == CLOSING) { /* a flood is not worth parsing until the deadline */
-        (void)lws_rx_flow_control(c->wsi, 0);
+        pause_reading(c, true);
     }
 }
 
@@ -279,7 +303,8 @@ void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
     /* What the frame's header announced counts, not what has come of it. */
     size_t rest = lws_remaining_packet_payload(c->wsi);
     bool is_new_frame = !c->in_frame;
-    c->seen += (uint32_t)n + DATA_HEADER_BYTES;
+    ws_conn_note_written(c);
+    c->seen += n + DATA_HEADER_BYTES;
     c->in_frame = rest > 0;
     ws_masking_add(&c->masking, n, is_new_frame ? n + rest : SIZE_MAX);
     /* Nothing bounds what a legacy client may send but the rate: each piece counts as a frame. */
@@ -314,6 +339,7 @@ void ws_conn_received(struct ws_conn *c, const void *bytes, size_t n)
 
 void ws_conn_ponged(struct ws_conn *c, size_t n)
 {
+    ws_conn_note_written(c);
     ws_masking_add(&c->masking, n, n);
     (void)(on_frame(c) && is_masked(c));
 }
@@ -428,10 +454,9 @@ static void ws_conn_close(void *conn, unsigned code, struct str reason, bool at_
 static void ws_conn_pause_reading(void *conn, bool paused)
 {
     struct ws_conn *c = conn;
-    if (c->state != OPEN) {
-        return;
+    if (c->state == OPEN) {
+        pause_reading(c, paused);
     }
-    (void)lws_rx_flow_control(c->wsi, paused ? 0 : 1);
 }
 
 /* With one byte in it: lws reports no pong that is empty. */

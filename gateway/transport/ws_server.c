@@ -32,6 +32,7 @@
 enum {
     USER_SPACE_BYTES = 1,
     RX_BUFFER_BYTES = 128,     /* held per connection; a ping must fit, messages come in pieces */
+    TLS_RX_BUFFER_BYTES = 512, /* lws ends what does not read a whole record in a hundred pieces */
     TX_PACKET_BYTES = 65536,   /* given to the kernel at once; the rest is copied */
     PLAIN_HEADER_BYTES = 2048, /* of the request that we make; one at a time */
     TLS_HEADER_BYTES = 65535,  /* lws keeps this number in 16 bits */
@@ -224,10 +225,13 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons why, void *user, vo
 /* Also for clients that offer no subprotocol: its name is echoed only to those who do. The user
  * space is unused, but without any lws does not say that it ends a connection by itself
  * (WS_SERVER_DROP_PROTOCOL). */
-static const struct lws_protocols protocols[] = {
-    {ADMISSION_SUBPROTOCOL, on_lws, USER_SPACE_BYTES, RX_BUFFER_BYTES, 0, NULL, TX_PACKET_BYTES},
-    LWS_PROTOCOL_LIST_TERM,
-};
+#define PROTOCOLS(rx_bytes)                                                                        \
+    {                                                                                              \
+        {ADMISSION_SUBPROTOCOL, on_lws, USER_SPACE_BYTES, rx_bytes, 0, NULL, TX_PACKET_BYTES},     \
+            LWS_PROTOCOL_LIST_TERM                                                                 \
+    }
+static const struct lws_protocols protocols[] = PROTOCOLS(RX_BUFFER_BYTES);
+static const struct lws_protocols tls_protocols[] = PROTOCOLS(TLS_RX_BUFFER_BYTES);
 
 void ws_server_adopt(struct ws_server *s, int fd, struct ws_conn *c, struct str bytes)
 {
@@ -292,7 +296,7 @@ static bool create_context(struct ws_server *s, bool use_tls)
     }
     const struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
-        .protocols = protocols,
+        .protocols = use_tls ? tls_protocols : protocols,
         .extensions = ws_deflate_extensions,
         .options = options,
         .event_lib_custom = &lws_events_plugin,

@@ -120,7 +120,7 @@ def log_lines():
     text = OPERATIONS.read_text()
     table = text[text.index("<!-- log lines -->"):text.index("<!-- end of log lines -->")]
     source = "".join(path.read_text() for folder in ("common", "gateway", "publisher")
-                     for path in sorted((ROOT / folder).glob("*.c")))
+                     for path in sorted((ROOT / folder).rglob("*.c")))
     return dict(re.findall(r"(?m)^\| `([^`]+)` \| (\w+) \|", table)), source
 
 

@@ -103,24 +103,15 @@ static void on_info_replication(const redisReply *reply, void *arg)
     count_answer(r);
 }
 
-static void on_info_again(const redisReply *reply, void *arg)
+bool redis_link_is_same_history(const struct redis_link *r, const redisReply *info)
 {
-    struct redis_link *r = arg;
     char replid[REDIS_ID_MAX];
-    if (!reply || reply->type == REDIS_REPLY_ERROR || !reply->str) {
-        return; /* lost, or busy: asked again with the next sign of life */
-    }
-    info_value(reply, "master_replid", replid, sizeof(replid));
     const char *known = strchr(r->history, ':');
-    if (known && replid[0] != '\0' && strcmp(known + 1, replid) != 0) {
-        redis_link_restart(r, "the server was demoted or promoted in place");
+    if (!known || info->type == REDIS_REPLY_ERROR || !info->str) {
+        return true;
     }
-}
-
-void redis_link_check_history(struct redis_link *r)
-{
-    const struct str argv[] = {STR("INFO"), STR("replication")};
-    (void)!redis_link_command(r, on_info_again, r, ARRAY_LEN(argv), argv);
+    info_value(info, "master_replid", replid, sizeof(replid));
+    return replid[0] == '\0' || strcmp(known + 1, replid) == 0;
 }
 
 /* Only for a warning: a Redis that refuses this part is good enough. */

@@ -81,9 +81,9 @@ static inline bool redis_link_is_ready(const struct redis_link *r)
 }
 /* `run_id:master_replid` as of the last connect, "" before. */
 const char *redis_link_history(const struct redis_link *r);
-/* Asks whether that still holds: a demotion and promotion in place cuts no connection. When it does
- * not, the link is made anew. Nothing happens when it is not READY. */
-void redis_link_check_history(struct redis_link *r);
+/* Does that still hold, by this answer to INFO replication? A demotion and promotion in place cuts no
+ * connection. True when the answer does not say. */
+bool redis_link_is_same_history(const struct redis_link *r, const struct redisReply *info);
 /* Redis' maxmemory_policy as of the last connect: "noeviction", another name, or "" unknown. */
 const char *redis_link_eviction(const struct redis_link *r);
 uint64_t redis_link_connects(const struct redis_link *r); /* times it became READY */

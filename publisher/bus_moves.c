@@ -80,8 +80,8 @@ static void move(struct bus_moves *m, struct moved_topic *t, uint64_t left, uint
 {
     if (t->again || !t->owed) { /* its last acknowledgement was in the one that is left now */
         t->at_ms = t->again ? t->again_ms : t->at_ms;
+        t->home = t->again ? 0 : left; /* 0: in another one, too; there is no way back to both */
         t->again = false;
-        t->home = left;
     }
     m->owed -= t->owed;
     t->owed = t->home != here; /* back where it was acknowledged, nothing is lost */

@@ -290,20 +290,34 @@ static void check_list(struct bus_writer *w)
     (void)!redis_link_command(w->link, on_servers, w, ARRAY_LEN(get), get);
 }
 
+/* Only a history that still holds is told: gateways would connect anew because of another. */
+static void on_replication(const struct redisReply *r, void *arg)
+{
+    struct bus_writer *w = arg;
+    if (!r) {
+        return;
+    }
+    if (!redis_link_is_same_history(w->link, r)) {
+        redis_link_restart(w->link, "the server was demoted or promoted in place");
+        return;
+    }
+    const struct str argv[] = {
+        STR("PUBLISH"),
+        str_of(w->beat_channel),
+        str_of(redis_link_history(w->link)),
+    };
+    (void)!redis_link_command(w->link, NULL, NULL, ARRAY_LEN(argv), argv);
+}
+
 static void send_beat(void *arg)
 {
     struct bus_writer *w = arg;
     if (!w->agrees && redis_link_is_ready(w->link)) {
         check_list(w);
     }
-    redis_link_check_history(w->link);
-    const struct str argv[] = {
-        STR("PUBLISH"),
-        str_of(w->beat_channel),
-        str_of(redis_link_history(w->link)),
-    };
+    const struct str argv[] = {STR("INFO"), STR("replication")};
     /* Refused when the link is not ready: then there is no sign of life to give. */
-    (void)!redis_link_command(w->link, NULL, NULL, ARRAY_LEN(argv), argv);
+    (void)!redis_link_command(w->link, on_replication, w, ARRAY_LEN(argv), argv);
 }
 
 static void on_ready(void *arg)

@@ -26,10 +26,10 @@ local history = id('run_id:') .. ':' .. id('master_replid:')
 local f = redis.call('HMGET', pos, 'e', 'o', 'r')
 local epoch, last = f[1], tonumber(f[2]) or 0
 if not epoch or f[3] ~= history then
+    local time = redis.pcall('TIME') -- refused to users of an earlier ACL: then renew.lua does more
+    local now = time.err and 0 or time[1] * 1000 + math.floor(time[2] / 1000)
     epoch, last = ARGV[1], 0
     redis.call('DEL', log, pos, name .. ':state:public', name .. ':state:private')
-    local time = redis.call('TIME')
-    local now = time[1] * 1000 + math.floor(time[2] / 1000)
     redis.call('HSET', pos, 'e', epoch, 'o', '0', 'r', history, 'm', string.format('%d', now))
 end
 -- Seven days, and one more than publish.lua may go without prolonging it.

@@ -31,6 +31,7 @@ struct control {
     bool heard_old; /* a message numbered as if the log had begun anew */
     bool is_owed;   /* more was heard while reading, or reading failed: to be read again */
     uint64_t last_seq;
+    uint64_t asked_seq; /* last_seq when the newest was asked for */
     struct timer recheck;
     uint64_t recheck_after; /* sessions up to this id are still to be asked about; 0: none */
     uint64_t recheck_done;  /* ids up to this one were */
@@ -235,6 +236,7 @@ static void read_missed(struct control *c)
         c->is_owed = true; /* the answer may be older than what was heard */
     } else {
         c->is_reading = bus_command(c->gw->bus, on_missed, c, ARRAY_LEN(argv), argv);
+        c->is_owed |= !c->is_reading;
     }
 }
 
@@ -251,7 +253,7 @@ static void on_newest(const struct redisReply *r, void *arg)
     if (!c->is_known) {
         c->is_known = true;
         c->last_seq = newest;
-    } else if (newest < c->last_seq) {
+    } else if (newest < c->asked_seq) { /* what came since the question is not in the answer */
         c->last_seq = newest;
         control_recheck_everybody(c, "the control log is older than what was heard");
         if (heard_old && newest > 0) { /* the message that was taken for an old one */
@@ -275,7 +277,9 @@ void control_on_up(struct control *c)
     if (c->is_reading) {
         c->is_owed = true;
     } else {
+        c->asked_seq = c->last_seq;
         c->is_reading = bus_command(c->gw->bus, on_newest, c, ARRAY_LEN(argv), argv);
+        c->is_owed |= !c->is_reading;
     }
 }
 

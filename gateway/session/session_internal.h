@@ -88,7 +88,7 @@ struct session {
     bool is_settling;       /* who it is is known, what they may still see not yet */
     bool is_recheck;        /* we ask by ourselves, whether it still holds */
     uint8_t refused_auths;
-    uint8_t n_waiting; /* commands */
+    uint16_t n_waiting; /* commands */
     uint16_t n_subs;
     uint32_t opened_s, heard_s, pinged_s, blocked_s, penalty_until_s; /* monotonic seconds */
     uint32_t stranger_s; /* the last subscription ended, or the beginning */

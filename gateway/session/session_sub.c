@@ -9,6 +9,8 @@
 #include "gateway/session/session_scoreboard.h"
 #include "proto/limits.h"
 
+#define REDIS_AWAY "events cannot be had now, try again later"
+
 static struct session_sub *session_sub_create(struct session *s, struct str text)
 {
     struct session_sub *ss = calloc(1, sizeof(*ss) + text.n);
@@ -87,6 +89,16 @@ void session_sub_free(struct session_sub *ss)
     free(ss);
 }
 
+/* Each command that waits for an answer hears this error. */
+static void tell(struct session_sub *ss, enum error_code code, const char *why)
+{
+    struct str id, channel = {ss->text, ss->text_len};
+    for (size_t at = 0; command_ids_next(&ss->ids, &at, &id);) {
+        session_send_error(ss->sub.session, id, code, channel, why);
+    }
+    command_ids_release(&ss->ids);
+}
+
 void session_sub_refuse(struct session_sub *ss, enum error_code code, const char *why)
 {
     struct session *s = ss->sub.session;
@@ -99,10 +111,7 @@ void session_sub_refuse(struct session_sub *ss, enum error_code code, const char
         session_send_text(s, &text, STR("revoked"));
     }
     if (!was_allowed || command_ids_any(&ss->ids)) {
-        struct str id;
-        for (size_t at = 0; command_ids_next(&ss->ids, &at, &id);) {
-            session_send_error(s, id, code, channel, why);
-        }
+        tell(ss, code, why);
     }
     session_sub_free(ss);
 }
@@ -152,7 +161,8 @@ void session_sub_allow(struct session_sub *ss, enum sight sight, struct str cont
     struct str label = {ss->text, ss->text_len};
     /* Asked about again, it goes on when Redis is back, however long that takes: what Redis cannot
      * say ends no access. */
-    ss->waits_since_s = ss->again && ss->answered ? 0 : session_now_s();
+    bool goes_on = ss->again && ss->answered;
+    ss->waits_since_s = goes_on && !command_ids_any(&ss->ids) ? 0 : session_now_s();
     /* A token opens the same to everybody: nobody's own private events come with it. */
     ss->sub.user = ss->kind == VIEW_SCOREBOARD ? NULL : s->user;
     if (!ss->sub.view && (!topic_of(ss, contest, &topic) || !session_sub_join(ss, &topic, label))) {
@@ -178,8 +188,11 @@ void session_sub_check_times(struct session *s, uint32_t now_s)
         } else if (waited_too_long(ss, now_s) && s->kind == SESSION_LEGACY) {
             session_close(s, CLOSE_OVERLOAD, "redis_unavailable");
             return;
+        } else if (waited_too_long(ss, now_s) && ss->again && ss->answered) {
+            tell(ss, ERROR_UNAVAILABLE, REDIS_AWAY);
+            ss->waits_since_s = 0;
         } else if (waited_too_long(ss, now_s)) {
-            session_sub_refuse(ss, ERROR_UNAVAILABLE, "events cannot be had now, try again later");
+            session_sub_refuse(ss, ERROR_UNAVAILABLE, REDIS_AWAY);
         }
     }
     session_ask_next(s);

@@ -446,7 +446,8 @@ static void ws_conn_close(void *conn, unsigned code, struct str reason, bool at_
             return;
         }
         c->state = CLOSING;
-        (void)lws_rx_flow_control(c->wsi, 1); /* to see their close frame */
+        c->is_paused = false; /* to see their close frame */
+        (void)lws_rx_flow_control(c->wsi, 1);
         wheel_set(c->server->gw->wheel, &c->deadline, CLOSE_S);
     }
 }

@@ -80,6 +80,8 @@ def test_publisher_from_another_history_renews_what_others_began(running, secure
     secured.change_history()
     secured.cut("broadcaster-subscriber")
     client.recv_until(lambda m: m["type"] == "reset")
+    running.post(events.contest_update(place, 2))  # acknowledged after the gateway had moved
+    client.recv_until(lambda m: m["type"] == "contest_update")
     secured.cut("broadcaster-writer")
     wait_until(lambda: "left another history" in running.publisher.process.log(), 20,
                "the publisher to renew")

@@ -268,18 +268,20 @@ def test_publisher_that_comes_after_the_gateways_to_another_history_resets_once_
     lone_redis.change_history()
     lone_redis.cut("broadcaster-subscriber")
     first = client.recv_until(lambda m: m["type"] == "reset")[-1]["position"]
+    running.post(events.contest_update(place, 2))  # acknowledged after the gateway had moved
+    client.recv_until(lambda m: m["type"] == "contest_update")
     lone_redis.cut("broadcaster-writer")
     wait_until(lambda: "left another history" in running.publisher.process.log(), 20,
                "the publisher to renew")
     running.publisher.wait_ready()
-    running.post(events.contest_update(place, 2))
+    running.post(events.contest_update(place, 3))
     second = client.recv_until(lambda m: m["type"] == "reset")[-1]["position"]
-    assert client.recv()["data"]["n"] == 2
+    assert client.recv()["data"]["n"] == 3
     assert len({p.partition(":")[0] for p in (old, first, second)}) == 3
     lone_redis.cut("broadcaster-writer")  # the same history again: nothing to be done
-    wait_until(lambda: running.backend().post(events.contest_update(place, 3)).status == 200,
+    wait_until(lambda: running.backend().post(events.contest_update(place, 4)).status == 200,
                20, "the publisher")
-    assert client.recv()["data"]["n"] == 3
+    assert client.recv()["data"]["n"] == 4
 
 
 def test_events_missed_while_the_gateway_was_cut_off_are_mended(running, lone_redis):

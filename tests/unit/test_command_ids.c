@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "gateway/session/command_ids.h"
+#include "gateway/session/session_internal.h"
 #include "proto/limits.h"
 #include "tests/unit/session_texts.h"
 
@@ -79,6 +80,26 @@ static void each_subscribe_of_a_refused_channel_hears_so(void **state)
     buf_clear(&c->heard);
 }
 
+/* Asked about again, it goes on without Redis, but who asks meanwhile is answered. */
+static void subscribe_during_a_recheck_without_redis_is_unavailable_and_ends_nothing(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = on_contest(g, 0);
+    feeds_on_down(g->gw.feeds, 0);
+    session_recheck(c->s);
+    stage_say(g, c, SUBSCRIBE_AS("1"));
+    while (stage_n_questions(g) > 0) {
+        stage_answer_user(g, "");
+    }
+    stage_pass_s(g, 7);
+    buf_addc(&c->heard, '\0');
+    assert_non_null(strstr(c->heard.p, "\"error\":\"unavailable\""));
+    assert_non_null(strstr(c->heard.p, "\"id\":1}"));
+    assert_null(strstr(c->heard.p, "revoked"));
+    assert_int_equal(c->s->n_subs, 1);
+    buf_clear(&c->heard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -86,6 +107,7 @@ int main(void)
         cmocka_unit_test(without_commands_there_is_one_empty_id),
         TEST(each_subscribe_of_one_channel_is_answered),
         TEST(each_subscribe_of_a_refused_channel_hears_so),
+        TEST(subscribe_during_a_recheck_without_redis_is_unavailable_and_ends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

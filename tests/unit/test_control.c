@@ -72,6 +72,26 @@ static void what_is_heard_while_the_log_is_read_is_not_lost(void **state)
     control_free(control);
 }
 
+/* The answer was made before the message came that is heard before it. */
+static void an_answer_older_than_what_was_heard_takes_nothing_back(void **state)
+{
+    struct stage *g = *state;
+    struct control *control = control_create(&g->gw);
+    struct client *bob = log_in(g, 1, "bob");
+    hear(control, DEAUTHENTICATE("7", "carla"));
+    control_on_up(control);
+    hear(control, DEAUTHENTICATE("8", "dora"));
+    fake_bus_answer_entry(g->bus, "0-7", DEAUTHENTICATE("7", "carla"));
+    hear(control, DEAUTHENTICATE("8", "bob")); /* that number was taken already */
+    assert_int_equal(bob->close_code, 0);
+    while (fake_bus_n_commands(g->bus) > 0) {
+        fake_bus_answer_entry(g->bus, "0-8", DEAUTHENTICATE("8", "dora"));
+    }
+    stage_pass_s(g, 2);
+    assert_int_equal(stage_n_questions(g), 0); /* nobody is asked about again */
+    control_free(control);
+}
+
 static void a_log_that_could_not_be_read_is_read_again(void **state)
 {
     struct stage *g = *state;
@@ -123,6 +143,7 @@ int main(void)
         TEST(deauthenticate_ends_the_sessions_of_one_user),
         TEST(numbers_that_begin_anew_are_noticed),
         TEST(what_is_heard_while_the_log_is_read_is_not_lost),
+        TEST(an_answer_older_than_what_was_heard_takes_nothing_back),
         TEST(a_log_that_could_not_be_read_is_read_again),
         TEST(message_heard_twice_is_applied_once),
         TEST(everybody_is_asked_again_no_faster_than_the_frontend_answers),

@@ -161,6 +161,19 @@ static void back_where_it_was_acknowledged_nothing_is_owed(void **state UNUSED)
     bus_moves_release(&m);
 }
 
+static void a_debt_to_two_histories_is_not_paid_by_the_way_back_to_one(void **state UNUSED)
+{
+    struct bus_moves m = {0};
+    bus_moves_arrive(&m, STR("a"), 0);
+    note(&m, "T", 1000);
+    bus_moves_arrive(&m, STR("b"), 2000);
+    note(&m, "T", 3000); /* before b's batch was settled */
+    bus_moves_arrive(&m, STR("c"), 4000);
+    bus_moves_arrive(&m, STR("b"), 5000);
+    assert_owed(&m, 5000, "T", 2000);
+    bus_moves_release(&m);
+}
+
 static void what_is_old_is_owed_no_more(void **state UNUSED)
 {
     struct bus_moves m = {0};
@@ -182,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_debt_that_moves_on_has_the_age_of_the_last_history),
         cmocka_unit_test(all_are_owed_in_batches),
         cmocka_unit_test(back_where_it_was_acknowledged_nothing_is_owed),
+        cmocka_unit_test(a_debt_to_two_histories_is_not_paid_by_the_way_back_to_one),
         cmocka_unit_test(what_is_old_is_owed_no_more),
         cmocka_unit_test(the_oldest_are_forgotten_when_there_is_no_room),
     };

@@ -39,7 +39,7 @@ struct log_options {
     enum log_level level;
     bool json;
     const char *file;  /* NULL, "" or "stderr": stderr; else a path that is appended to */
-    const char *ident; /* "gateway", "publisher": a field of every JSON line; static string */
+    const char *ident; /* "broadcaster-gateway": a field of every JSON line; static string */
 };
 /* Applies the options. 0, or -errno when the file cannot be opened (then nothing changed). */
 MUST_CHECK int log_setup(const struct log_options *o);

@@ -9,7 +9,9 @@
 #define LIMIT_COMMANDS_WAITING 32 /* behind a pending auth; then reading pauses */
 #define LIMIT_COMMANDS_PER_SECOND 20
 #define LIMIT_COMMANDS_BURST 200
-#define LIMIT_FRAMES_PER_SECOND 100 /* any frame, so that pings and fragments count too */
+/* Any frame that libwebsockets shows, fragments included. Pings and empty pongs that it hides count
+ * by their bytes (131 make one), and only while the process is busy: gateway/transport/ws_flood.h. */
+#define LIMIT_FRAMES_PER_SECOND 100
 #define LIMIT_FRAMES_BURST 1000
 #define LIMIT_REFUSED_AUTHS 5 /* then rate_limited for LIMIT_AUTH_PENALTY_MS */
 #define LIMIT_AUTH_PENALTY_MS 60000

@@ -118,7 +118,7 @@ static bool load_settings(struct app *a, struct parts *p)
 
 static bool reload_log(const struct settings *s)
 {
-    const struct log_options o = config_log_options(s, "publisher");
+    const struct log_options o = config_log_options(s, "broadcaster-publisher");
     int rc = log_setup(&o);
     if (rc < 0) {
         log_error("cannot open the log", LF_STR("file", s->logging.file),

@@ -8,7 +8,7 @@ static int run(const struct cli *cli)
 {
     int status = EXIT_FAILURE;
     struct settings *settings = NULL;
-    if (cli_start(cli, "publisher", &status, &settings)) {
+    if (cli_start(cli, "broadcaster-publisher", &status, &settings)) {
         return status;
     }
     AUTO(app) *app = app_create(cli, settings);

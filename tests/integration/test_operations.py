@@ -133,9 +133,9 @@ def dumped(name, *arguments, env=None):
 @pytest.mark.parametrize("name", SERVICES)
 def test_version_and_help(name):
     status, out, _ = run(name, "--version")
-    assert status == 0 and re.search(r"\d+\.\d+\.\d+", out)
+    assert status == 0 and re.fullmatch(rf"broadcaster-{name} \d+\.\d+\.\d+\S*\n", out)
     status, out, err = run(name, "--help")
-    assert status == 0 and "--config" in out + err
+    assert status == 0 and "--config" in out + err and f"broadcaster-{name} " in out + err
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -20,17 +20,6 @@
 -- the number of calls and of values that come back, hence T:pos holds packed in one field `l` (LOG)
 -- what is known of the log, and times to live are prolonged when a sixteenth of one has passed.
 local call = redis.call
-local idem, digest = ARGV[8], ARGV[9]
-if idem ~= '' then
-    local kept = call('GET', idem)
-    if kept then
-        if string.sub(kept, 1, #digest) == digest then
-            return {'again', string.sub(kept, #digest + 2)}
-        end
-        return {'conflict'}
-    end
-end
-
 -- One history of this server's data: a restart changes run_id, a promotion the replication id.
 local info = redis.pcall('INFO', 'server', 'replication')
 if type(info) ~= 'string' then
@@ -41,6 +30,22 @@ local function id(name)
     return string.sub(info, before + 1, before + 40)
 end
 local history = id('run_id:') .. ':' .. id('master_replid:')
+
+-- A result is kept with the history in which it was written: a failover may bring it along, but the
+-- log that holds the event ends with the epoch. So there the event is written once more.
+local idem, digest = ARGV[8], ARGV[9]
+local kept = idem ~= '' and call('GET', idem)
+if kept then
+    local at = #digest + 1
+    local is_dated = string.sub(kept, at, at) == '@'
+    if not is_dated or string.sub(kept, at + 1, at + #history) == history then
+        if string.sub(kept, 1, #digest) == digest then
+            return {'again', string.sub(kept, is_dated and at + #history + 2 or at + 1)}
+        end
+        return {'conflict'}
+    end
+end
+
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_text = string.format('%d', now)
@@ -174,7 +179,7 @@ if refresh_due then
     call('ZADD', ARGV[13] .. ':refresh:due', string.format('%d', refresh_due), ARGV[12])
 end
 if idem ~= '' then
-    call('SET', idem, digest .. ' ' .. ARGV[10], 'PX', ARGV[11])
+    call('SET', idem, digest .. '@' .. history .. ' ' .. ARGV[10], 'PX', ARGV[11])
 end
 for _, t in ipairs(topics) do
     call('PUBLISH', t.name, t.message)

@@ -15,6 +15,7 @@ TOPIC_LUA = (ROOT / "gateway/bus/topic.lua").read_text()
 PREFIX = "omegaup:events"
 ALL, TOPIC, OTHER = f"{PREFIX}:all", f"{PREFIX}:contest/a", f"{PREFIX}:user/ana"
 POS, LOG = f"{TOPIC}:pos", f"{TOPIC}:log"
+KEPT = f"{PREFIX}:idem:0123"
 LOG_ACCOUNT = ">6Q"  # publish.lua says what of
 EXPIRES = 5
 HEADER = 27  # of a message: array, epoch, offset
@@ -39,6 +40,10 @@ class Scripts:
         answer = self.publish_lua(topics, [f"{next(self.epochs):016x}", b"x" * size, "", "", events,
                                            ms, max_bytes, "", "", "", "300000", "", PREFIX])
         assert answer == [b"ok"]
+
+    def publish_with_key(self, digest, result):
+        return self.publish_lua([ALL, TOPIC], [f"{next(self.epochs):016x}", b"x", "", "", 1000, 600000,
+                                               8388608, KEPT, digest, result, "300000", "", PREFIX])
 
     def position(self):
         return self.topic_lua([TOPIC], [f"{next(self.epochs):016x}", "0", "0", "0", "0", "", "600000"])
@@ -186,6 +191,32 @@ def test_position_deleted_by_hand_begins_a_new_history(scripts):
     scripts.publish()
     assert scripts.client.hget(POS, "e") != epoch
     assert scripts.offsets() == [1]
+
+
+# --- keys -----------------------------------------------------------------------------------
+
+def test_kept_result_is_returned_to_the_same_request_only(scripts):
+    assert scripts.publish_with_key("digest-1", '{"id":"a b"}') == [b"ok"]
+    assert scripts.publish_with_key("digest-1", "another") == [b"again", b'{"id":"a b"}']
+    assert scripts.publish_with_key("digest-2", "another") == [b"conflict"]
+    assert scripts.offsets() == [1]
+
+
+def test_result_of_another_history_does_not_stand_for_an_event_that_went_with_it(scripts, server):
+    """A failover brings the key along, but the log ends with the epoch: an acknowledgement of what
+    stands nowhere would be a loss without a reset."""
+    assert scripts.publish_with_key("digest-1", "first") == [b"ok"]
+    server.change_history()
+    assert scripts.position()[1] == b"0"  # a gateway begins the new one, and tells its clients
+    assert scripts.publish_with_key("digest-1", "second") == [b"ok"]
+    assert scripts.offsets() == [1]
+    assert scripts.publish_with_key("digest-1", "third") == [b"again", b"second"]
+
+
+def test_result_kept_by_an_earlier_version_is_returned(scripts):
+    scripts.client.set(KEPT, "digest-1 result")
+    assert scripts.publish_with_key("digest-1", "another") == [b"again", b"result"]
+    assert scripts.publish_with_key("digest-2", "another") == [b"conflict"]
 
 
 def before_redis_7(script):

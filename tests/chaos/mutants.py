@@ -98,7 +98,7 @@ MUTANTS = (
              "case FEED_HAS: settle(h, sub, now, RECOVERED_YES); break;"),)),
     Mutant("key-forgotten", "a repeated Idempotency-Key writes again",
            ("key-race", "publisher-killed-after"),
-           (("publisher/publish.lua", "\nif kept then", "    if false then"),)),
+           (("publisher/publish.lua", "\nif kept then", "\nif false then"),)),
     Mutant("old-master-forgotten", "a publisher that left another master does not have topics renewed",
            ("split-brain",),
            (("publisher/bus_moves.c", "bool moved = !str_eq(history, str_of(m->history));",

@@ -24,7 +24,6 @@ struct bus {
     const struct bus_handler *handler; /* static */
     void *arg;
     struct gw_metrics *metrics; /* borrowed */
-    int64_t history_ms;         /* time to live of logs */
     struct redis_script topic_script;
     char digest[SERVER_LIST_DIGEST_MAX];
     struct bus_server *servers[SERVER_LIST_MAX]; /* owned */
@@ -197,7 +196,7 @@ static void on_page(const struct redisReply *r, void *arg)
 
 bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, void *arg)
 {
-    char epoch[EPOCH_LEN + 1], after[24], count[16], history[24];
+    char epoch[EPOCH_LEN + 1], after[24], count[16];
     struct read_call *c = malloc(sizeof(*c));
     if (!c) {
         return false;
@@ -205,13 +204,9 @@ bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, voi
     *c = (struct read_call){fn, arg};
     snprintf(epoch, sizeof(epoch), "%016" PRIx64, random_u64());
     struct str argv[] = {
-        {epoch, EPOCH_LEN},
-        {after, (size_t)snprintf(after, sizeof(after), "%" PRIu64, q->after)},
-        STR("0"),
-        {count, (size_t)snprintf(count, sizeof(count), "%u", q->count)},
-        STR("262144"),
-        q->states ? STR("1") : STR("0"),
-        {history, (size_t)snprintf(history, sizeof(history), "%" PRId64, b->history_ms)},
+        {epoch, EPOCH_LEN}, {after, (size_t)snprintf(after, sizeof(after), "%" PRIu64, q->after)},
+        STR("0"),           {count, (size_t)snprintf(count, sizeof(count), "%u", q->count)},
+        STR("262144"),      q->states ? STR("1") : STR("0"),
     };
     _Static_assert(LIMIT_LOG_PAGE_BYTES == 262144, "the literal above");
     struct bus_server *server = b->servers[bus_server_of(b, q->topic)];
@@ -269,7 +264,6 @@ int bus_create(struct loop *l, const struct bus_options *o, struct bus **out_bus
     b->handler = o->handler;
     b->arg = o->arg;
     b->metrics = o->metrics;
-    b->history_ms = o->settings->redis.history_ms;
     b->down_since_ms = clock_mono_ms();
     redis_script_init(&b->topic_script, "topic", topic_lua, topic_lua_len);
     int rc = create_servers(b, l, o->settings, out_why);

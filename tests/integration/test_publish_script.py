@@ -46,7 +46,7 @@ class Scripts:
                                                8388608, KEPT, digest, result, "300000", "", PREFIX])
 
     def position(self):
-        return self.topic_lua([TOPIC], [f"{next(self.epochs):016x}", "0", "0", "0", "0", "", "600000"])
+        return self.topic_lua([TOPIC], [f"{next(self.epochs):016x}", "0", "0", "0", "0", ""])
 
     def entries(self):
         return [(int(number.decode()[2:]), fields) for number, fields in self.client.xrange(LOG)]

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/admin_http.h"
 #include "common/clock.h"
-#include "common/config.h"
+#include "common/config/config.h"
+#include "common/http/admin_http.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/sd_notify.h"
+#include "common/service/sd_notify.h"
+#include "common/wheel.h"
 #include "gateway/access/auth.h"
 #include "gateway/bus/bus.h"
 #include "gateway/bus/feed.h"
@@ -26,7 +27,6 @@
 #include "gateway/session/flusher.h"
 #include "gateway/session/room.h"
 #include "gateway/session/session_hub.h"
-#include "gateway/session/wheel.h"
 #include "gateway/transport/ws_server.h"
 
 #define NOT_READY_AFTER_MS 10000 /* a short absence of Redis does not empty a load balancer */

@@ -2,9 +2,9 @@
 #pragma once
 /* app: one gateway process: owns its parts, starts them in order, reloads and ends them.
  */
-#include "common/cli.h"
 #include "common/compiler.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
+#include "common/service/cli.h"
 
 struct app;
 

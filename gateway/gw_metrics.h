@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "common/metrics.h"
-#include "common/tls_expiry.h"
+#include "common/net/tls_expiry.h"
 
 #define GW_METRICS(X)                                                                              \
     X(GAUGE, connections_active, "connections_active", "", "WebSocket and SSE connections")        \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* broadcaster-gateway: WebSocket and SSE connections to browsers, events from Redis. */
-#include "common/cli.h"
+#include "common/service/cli.h"
 #include "gateway/app.h"
 
 int main(int argc, char **argv)

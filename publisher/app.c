@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/admin_http.h"
+#include "common/http/admin_http.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/sd_notify.h"
-#include "common/tls_ctx.h"
+#include "common/net/tls_ctx.h"
+#include "common/service/sd_notify.h"
 #include "publisher/broadcast.h"
 #include "publisher/bus_writers.h"
 #include "publisher/control.h"

@@ -2,9 +2,9 @@
 #pragma once
 /* app: the publisher as a whole: start, reload (SIGHUP), leave (SIGTERM, SIGINT).
  */
-#include "common/cli.h"
 #include "common/compiler.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
+#include "common/service/cli.h"
 
 struct app;
 

@@ -15,7 +15,7 @@
 
 #include "common/buf.h"
 #include "common/compiler.h"
-#include "common/redis_link.h"
+#include "common/redis/redis_link.h"
 #include "common/str.h"
 #include "proto/topic.h"
 

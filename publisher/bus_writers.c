@@ -7,8 +7,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/redis_url.h"
-#include "common/server_list.h"
+#include "common/redis/redis_url.h"
+#include "common/redis/server_list.h"
 #include "publisher/pub_metrics.h"
 
 struct bus_writers {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "common/compiler.h"
-#include "common/redis_link.h"
+#include "common/redis/redis_link.h"
 #include "publisher/https_conn.h"
 
 struct control;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/compiler.h"
-#include "common/http_text.h"
+#include "common/http/http_text.h"
 #include "common/str.h"
 #include "proto/limits.h"
 

@@ -13,7 +13,7 @@
 
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/tls_ctx.h"
+#include "common/net/tls_ctx.h"
 #include "publisher/listen_socket.h"
 #include "publisher/log_limit.h"
 #include "publisher/pub_metrics.h"

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
-#include "common/tls_ctx.h"
+#include "common/net/tls_ctx.h"
 
 enum { LOG_INTERVAL_MS = 1000 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "common/cli.h"
+#include "common/service/cli.h"
 #include "publisher/app.h"
 
 static int run(const struct cli *cli)

@@ -10,7 +10,7 @@
 
 #include "common/buf.h"
 #include "common/compiler.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
 #include "common/str.h"
 #include "publisher/https_conn.h"
 

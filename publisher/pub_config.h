@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/cli.h"
-#include "common/settings.h"
-#include "common/tls_ctx.h"
+#include "common/config/settings.h"
+#include "common/net/tls_ctx.h"
+#include "common/service/cli.h"
 #include "publisher/broadcast.h"
 #include "publisher/bus_writer.h"
 #include "publisher/peer_auth.h"

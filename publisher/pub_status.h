@@ -5,7 +5,7 @@
  */
 #include <stdbool.h>
 
-#include "common/admin_http.h"
+#include "common/http/admin_http.h"
 
 struct bus_writers;
 struct pub_metrics;

@@ -2,7 +2,7 @@
 /* refresh_answer: no decision about an answer is made anywhere else. */
 #include "publisher/refresh_answer.h"
 
-#include "common/http_client.h"
+#include "common/http/http_client.h"
 
 enum refresh_result refresh_result_of(const struct http_answer *a)
 {

@@ -4,7 +4,7 @@
  */
 #include "publisher/routes.h"
 
-#include "common/admin_http.h"
+#include "common/http/admin_http.h"
 #include "publisher/broadcast.h"
 #include "publisher/control.h"
 #include "publisher/http_reply.h"

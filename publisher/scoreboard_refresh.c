@@ -14,10 +14,10 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
-#include "common/http_client.h"
+#include "common/http/http_client.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/redis_link.h"
+#include "common/redis/redis_link.h"
 #include "proto/limits.h"
 #include "publisher/log_limit.h"
 #include "publisher/pub_metrics.h"

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/service/cli.h"
 
 #define PROGRAM "omegaup-broadcaster"
 

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/config/settings.h"
 #include "common/loop.h"
-#include "common/settings.h"
 #include "common/strmap.h"
 #include "gateway/access/auth_answer.h"
 #include "gateway/access/auth_cache.h"

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 
 #include "common/buf.h"
-#include "common/http_client.h"
+#include "common/config/settings.h"
+#include "common/http/http_client.h"
 #include "common/log.h"
-#include "common/settings.h"
 #include "gateway/access/auth_answer.h"
 #include "gateway/access/auth_internal.h"
 #include "proto/limits.h"

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/config/settings.h"
 #include "common/log.h"
-#include "common/redis_link.h"
-#include "common/server_list.h"
-#include "common/settings.h"
+#include "common/redis/redis_link.h"
+#include "common/redis/server_list.h"
 #include "gateway/bus/bus_server.h"
 #include "gateway/gw_metrics.h"
 #include "proto/limits.h"

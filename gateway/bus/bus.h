@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "common/compiler.h"
-#include "common/redis_url.h"
+#include "common/redis/redis_url.h"
 #include "common/str.h"
 
 struct bus;
@@ -49,7 +49,7 @@ struct bus *bus_free(struct bus *b); /* accepts NULL; pending reads end with NUL
 DEFINE_AUTO(bus)
 void bus_start(struct bus *b);
 
-/* Where a topic lives (common/server_list.h); `all` of server 2 is the topic `all/2` here. */
+/* Where a topic lives (common/redis/server_list.h); `all` of server 2 is the topic `all/2` here. */
 unsigned bus_server_of(const struct bus *b, struct str topic);
 unsigned bus_servers(const struct bus *b); /* how many there are */
 

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/config/settings.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/redis_link.h"
-#include "common/settings.h"
+#include "common/redis/redis_link.h"
 #include "common/strmap.h"
 #include "gateway/bus/topic_names.h"
 #include "gateway/gw_metrics.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/config/settings.h"
 #include "common/msg.h"
-#include "common/settings.h"
 #include "gateway/bus/feed_internal.h"
 #include "gateway/gw_metrics.h"
 #include "proto/limits.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/config/settings.h"
 #include "common/log.h"
-#include "common/settings.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session/session_internal.h"
 #include "proto/limits.h"

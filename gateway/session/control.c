@@ -8,9 +8,9 @@
 #include <string.h>
 #include <yyjson.h>
 
+#include "common/config/settings.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/settings.h"
 #include "gateway/access/auth.h"
 #include "gateway/bus/bus.h"
 #include "gateway/gw.h"

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/config/settings.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/settings.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/hub/hub.h"

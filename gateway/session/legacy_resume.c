@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/config/settings.h"
 #include "common/loop.h"
-#include "common/settings.h"
 #include "gateway/bus/bus.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session/session_internal.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/config/settings.h"
 #include "common/log.h"
-#include "common/settings.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/hub/users.h"
 #include "gateway/session/client_cmd.h"

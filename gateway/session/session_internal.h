@@ -4,6 +4,7 @@
  * session_access.c (who is it, what may they see), session_legacy.c and session_stream.c share.
  */
 #include "common/list.h"
+#include "common/wheel.h"
 #include "gateway/access/auth.h"
 #include "gateway/gw.h"
 #include "gateway/hub/hub.h"
@@ -12,7 +13,6 @@
 #include "gateway/session/outq.h"
 #include "gateway/session/session.h"
 #include "gateway/session/sse_channels.h"
-#include "gateway/session/wheel.h"
 #include "proto/channel.h"
 #include "proto/client_frame.h"
 

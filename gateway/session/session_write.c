@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/config/settings.h"
 #include "common/log.h"
 #include "common/msg.h"
-#include "common/settings.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session/flusher.h"
 #include "gateway/session/gather.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "common/http_text.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
+#include "common/http/http_text.h"
 #include "gateway/transport/request.h"
 
 static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

@@ -9,9 +9,9 @@
 
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/wheel.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
-#include "gateway/session/wheel.h"
 #include "gateway/transport/http_pages.h"
 #include "gateway/transport/page.h"
 #include "gateway/transport/request.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/transport/origin.h"
 
-#include "common/http_text.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
+#include "common/http/http_text.h"
 #include "gateway/transport/request.h"
 
 struct origin {

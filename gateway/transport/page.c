@@ -8,7 +8,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
 #include "gateway/access/auth.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"

@@ -3,7 +3,7 @@
 
 #include <strings.h>
 
-#include "common/http_text.h"
+#include "common/http/http_text.h"
 #include "proto/limits.h"
 
 enum { LINE_END_BYTES = 2 };

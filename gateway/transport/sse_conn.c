@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
+#include "common/wheel.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session/session.h"
-#include "gateway/session/wheel.h"
 #include "gateway/transport/http_pages.h"
 #include "gateway/transport/sse_request.h"
 #include "gateway/transport/sse_socket.h"

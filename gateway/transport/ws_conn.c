@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 
 #include "common/loop.h"
+#include "common/wheel.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session/session.h"
-#include "gateway/session/wheel.h"
 #include "gateway/transport/page.h"
 #include "gateway/transport/sse_conn.h"
 #include "gateway/transport/ws_masking.h"

@@ -7,7 +7,7 @@
  */
 #include "gateway/transport/ws_extensions.h"
 
-#include "common/http_text.h"
+#include "common/http/http_text.h"
 #include "gateway/transport/request.h"
 
 /* Longer ones mean nothing to us: kept as far as that is seen. */

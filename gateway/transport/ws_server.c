@@ -8,9 +8,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/config/settings.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/settings.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/transport/http_conn.h"

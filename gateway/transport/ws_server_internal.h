@@ -14,11 +14,11 @@
 #include <stdint.h>
 
 #include "common/list.h"
+#include "common/net/listener.h"
 #include "common/str.h"
 #include "gateway/transport/address.h"
 #include "gateway/transport/address_limit.h"
 #include "gateway/transport/admission.h"
-#include "gateway/transport/listener.h"
 #include "gateway/transport/ws_flood.h"
 #include "gateway/transport/ws_server.h"
 

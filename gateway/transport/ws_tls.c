@@ -3,10 +3,10 @@
 
 #include <openssl/ssl.h>
 
-#include "common/tls_ctx.h"
-#include "common/tls_expiry.h"
+#include "common/net/tls_ctx.h"
+#include "common/net/tls_expiry.h"
 
-/* What common/tls_ctx.c sets: these stay with lws's context, whatever certificate comes. */
+/* What common/net/tls_ctx.c sets: these stay with lws's context, whatever certificate comes. */
 bool ws_tls_secure(struct ssl_ctx_st *ctx)
 {
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);

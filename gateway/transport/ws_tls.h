@@ -3,7 +3,7 @@
 /* ws_tls: our certificates in the TLS context that libwebsockets makes for its vhost.
  */
 #include "common/compiler.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
 
 struct ssl_ctx_st;
 struct tls_expiry;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What reaches both servers before anybody is known: heads, in pieces and whole. What both take they
  * read in the same way. */
-#include "common/http_text.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
+#include "common/http/http_text.h"
 #include "gateway/session/sse_channels.h"
 #include "gateway/transport/address.h"
 #include "gateway/transport/console_path.h"

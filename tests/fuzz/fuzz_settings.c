@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What operators write: settings, addresses of Redis, durations, tokens of publishers. */
-#include "common/config_duration.h"
-#include "common/config_json.h"
-#include "common/config_load.h"
-#include "common/redis_url.h"
-#include "common/settings.h"
+#include "common/config/config_duration.h"
+#include "common/config/config_json.h"
+#include "common/config/config_load.h"
+#include "common/config/settings.h"
+#include "common/redis/redis_url.h"
 #include "publisher/publish_tokens.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #include "common/msg.h"
+#include "common/wheel.h"
 #include "gateway/hub/users.h"
 #include "gateway/session/flusher.h"
 #include "gateway/session/session_hub.h"
-#include "gateway/session/wheel.h"
 #include "proto/ws_frame.h"
 #include "tests/support/fail_alloc.h"
 #include "tests/support/fake_event.h"

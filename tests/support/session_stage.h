@@ -3,7 +3,7 @@
 /* session_stage: sessions between a transport, an authority and a Redis that are all made up; hub,
  * feeds, flusher, users and wheel are the real ones. cmocka.h must stand before.
  */
-#include "common/settings.h"
+#include "common/config/settings.h"
 #include "gateway/access/auth.h"
 #include "gateway/bus/feed.h"
 #include "gateway/gw.h"

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/config/settings.h"
 #include "common/loop.h"
 #include "common/metrics.h"
-#include "common/settings.h"
 #include "gateway/access/auth.h"
 #include "gateway/access/auth_internal.h"
 #include "tests/unit/judge.h"

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/config/settings.h"
 #include "common/msg.h"
-#include "common/settings.h"
 #include "gateway/bus/feed.h"
 #include "gateway/gw_metrics.h"
 #include "proto/limits.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/tls_ctx.h"
+#include "common/net/tls_ctx.h"
 
 enum { WATCHDOG_MS = 15000 };
 

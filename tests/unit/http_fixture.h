@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/http_client.h"
+#include "common/http/http_client.h"
 #include "common/loop.h"
 
 enum { MAX_CALLS = 8, MAX_CONNS = 16, MAX_ANSWER = 1000 };

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/config/settings.h"
 #include "common/msg.h"
-#include "common/settings.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/hub/hub.h"
 #include "gateway/hub/rendering.h"

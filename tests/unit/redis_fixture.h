@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "common/loop.h"
-#include "common/redis_link.h"
+#include "common/redis/redis_link.h"
 #include "tests/support/redis_server.h"
 
 enum { TEXT_MAX = 4096 };

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "common/buf.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
 #include "gateway/transport/address.h"
 #include "gateway/transport/request.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/admin_http.h"
+#include "common/http/admin_http.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,7 +8,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "common/settings.h"
+#include "common/config/settings.h"
 #include "gateway/transport/admission.h"
 #include "gateway/transport/http_pages.h"
 #include "gateway/transport/origin.h"

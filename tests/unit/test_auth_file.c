@@ -10,8 +10,8 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
+#include "common/config/settings.h"
 #include "common/loop.h"
-#include "common/settings.h"
 #include "gateway/access/auth.h"
 #include "gateway/access/users_file.h"
 

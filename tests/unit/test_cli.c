@@ -8,7 +8,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "common/cli.h"
+#include "common/service/cli.h"
 
 enum { ARGS_MAX = 8 };
 

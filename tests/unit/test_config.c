@@ -10,7 +10,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "common/config.h"
+#include "common/config/config.h"
 
 /* One load: what goes in, what came out. */
 struct trial {

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "common/buf.h"
-#include "common/settings.h"
+#include "common/config/settings.h"
 
 #define PAGE SOURCE_DIR "/docs/configuration.md"
 #define MADE "configuration.md" /* in the working directory, which is the build's */

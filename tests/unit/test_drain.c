@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "common/settings.h"
+#include "common/config/settings.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/hub/hub.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "common/tls_ctx.h"
+#include "common/net/tls_ctx.h"
 #include "tests/support/certs.h"
 
 /* --- one call --- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* http_text: where a head ends, and what its lines may hold. */
-#include "common/http_text.h"
+#include "common/http/http_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/jump_hash.h"
+#include "common/redis/jump_hash.h"
 
 #define NAMES 20000
 

@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "common/settings.h"
+#include "common/config/settings.h"
+#include "common/net/listener.h"
 #include "gateway/transport/address.h"
 #include "gateway/transport/address_limit.h"
-#include "gateway/transport/listener.h"
 #include "gateway/transport/request.h"
 
 static struct address address(const char *text)

@@ -6,7 +6,7 @@
 /* cmocka needs these. */
 #include <cmocka.h>
 
-#include "common/http_client.h"
+#include "common/http/http_client.h"
 #include "publisher/refresh_answer.h"
 
 static void secret_and_alias_are_form_encoded(void **state)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "common/compiler.h"
-#include "common/redis_guard.h"
+#include "common/redis/redis_guard.h"
 
 #define AWAITED "P:contest/a"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/redis_url.h"
+#include "common/redis/redis_url.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

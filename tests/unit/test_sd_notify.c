@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sd_notify: what systemd reads from its socket. */
-#include "common/sd_notify.h"
+#include "common/service/sd_notify.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

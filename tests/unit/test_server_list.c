@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/server_list.h"
+#include "common/redis/server_list.h"
 
 static struct settings *settings_with(const char *const *urls, size_t n)
 {

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 #include <sys/socket.h>
 
-#include "common/settings.h"
+#include "common/config/settings.h"
+#include "common/wheel.h"
 #include "gateway/session/sse_channels.h"
-#include "gateway/session/wheel.h"
 #include "tests/unit/ws_world.h"
 
 #define LEGACY "/?filter=/all-events"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/tls_ctx.h"
+#include "common/net/tls_ctx.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/tls_expiry.h"
+#include "common/net/tls_expiry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "common/buf.h"
-#include "common/tls_ctx.h"
+#include "common/net/tls_ctx.h"
 #include "tests/support/certs.h"
 
 #define DAY (24 * 60 * 60)

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "common/loop.h"
-#include "gateway/session/wheel.h"
+#include "common/wheel.h"
 
 /* The wheel's own timer never runs here: every second passes by wheel_tick(). */
 struct fixture {

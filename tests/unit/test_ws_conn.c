@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "gateway/session/wheel.h"
+#include "common/wheel.h"
 #include "proto/limits.h"
 #include "tests/unit/ws_world.h"
 

@@ -9,8 +9,8 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
+#include "common/config/settings.h"
 #include "common/msg.h"
-#include "common/settings.h"
 #include "gateway/hub/deflate.h"
 #include "proto/limits.h"
 #include "proto/ws_frame.h"

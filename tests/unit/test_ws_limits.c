@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <sys/resource.h>
 
-#include "common/settings.h"
+#include "common/config/settings.h"
 #include "tests/unit/ws_world.h"
 
 #define REQUEST                                                                                    \

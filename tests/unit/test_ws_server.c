@@ -10,8 +10,8 @@
 /* cmocka needs four of these. */
 #include <cmocka.h>
 
-#include "common/settings.h"
-#include "gateway/session/wheel.h"
+#include "common/config/settings.h"
+#include "common/wheel.h"
 #include "tests/unit/ws_world.h"
 
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"

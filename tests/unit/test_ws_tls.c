@@ -12,8 +12,8 @@
 #include <openssl/ssl.h>
 #include <unistd.h>
 
-#include "common/settings.h"
-#include "gateway/session/wheel.h"
+#include "common/config/settings.h"
+#include "common/wheel.h"
 #include "tests/support/certs.h"
 #include "tests/unit/ws_world.h"
 

@@ -16,10 +16,10 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "common/config/settings.h"
 #include "common/loop.h"
-#include "common/settings.h"
+#include "common/wheel.h"
 #include "gateway/session/sse_channels.h"
-#include "gateway/session/wheel.h"
 
 enum { PATIENCE_MS = 5000 };
 

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* settings: the table, and a value that holds its defaults. */
+#include "common/config/settings.h"
+
+#include <stdlib.h>
+
+#include "common/config/config_value.h"
+
+#define AT(member) offsetof(struct settings, member)
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+/* Ends a row: SIGHUP changes the setting, or only a restart does. */
+#define LIVE true, false
+#define RESTART false, false
+#define LIVE_SECRET true, true
+#define RESTART_SECRET false, true
+
+/* Rows of one section stand together: config_dump() relies on it. */
+/* clang-format off */
+const struct setting settings_table[] = {
+    {"Broadcaster.Port", NULL, SETTING_INT, AT(broadcaster.port), "32672", 0, 65535, RESTART,
+     "Port of the publisher (HTTPS); 0 takes a free one."},
+    {"Broadcaster.EventsPort", NULL, SETTING_INT, AT(broadcaster.events_port), "39613", 0, 65535, RESTART,
+     "Port of the gateway. When it is set nowhere, the gateway listens on 22291 as well."},
+    {"Broadcaster.Bind", NULL, SETTING_STRING, AT(broadcaster.bind), "\"\"", 0, 0, RESTART,
+     "Address that both listen on; empty: all addresses."},
+    {"Broadcaster.TLS.CertFile", NULL, SETTING_STRING, AT(broadcaster.tls.cert_file),
+     "\"/etc/omegaup/broadcaster/certificate.pem\"", 0, 0, LIVE,
+     "PEM file of our certificate, the leaf first."},
+    {"Broadcaster.TLS.KeyFile", NULL, SETTING_STRING, AT(broadcaster.tls.key_file),
+     "\"/etc/omegaup/broadcaster/key.pem\"", 0, 0, LIVE,
+     "PEM file of our certificate's key."},
+    {"Broadcaster.TLS.ClientCAFile", NULL, SETTING_STRING, AT(broadcaster.tls.client_ca_file), "\"\"", 0, 0, LIVE,
+     "PEM file of the certificates that publishers' certificates are verified against; empty: those in CertFile."},
+    {"Broadcaster.TLS.ClientAuth", NULL, SETTING_STRING, AT(broadcaster.tls.client_auth), "\"routes\"", 0, 0, LIVE,
+     "\"routes\": /health, /ready and /metrics need no client certificate; \"require\": everything does."},
+    {"Broadcaster.TLS.ClientNames", NULL, SETTING_LIST, AT(broadcaster.tls.client_names), "[]", 0, 0, LIVE,
+     "Names of which a publisher's certificate must hold one; empty: any name."},
+    {"Broadcaster.Proxied", NULL, SETTING_BOOL, AT(broadcaster.proxied), "true", 0, 0, RESTART,
+     "true: the gateway speaks plain HTTP behind a proxy that ends TLS; false: TLS itself."},
+    {"Broadcaster.PingInterval", "PingPeriod", SETTING_DURATION, AT(broadcaster.ping_interval_ms), "30", SECOND, HOUR, LIVE,
+     "How often clients are pinged."},
+    {"Broadcaster.WriteTimeout", "WriteDeadline", SETTING_DURATION, AT(broadcaster.write_timeout_ms), "10", 100, HOUR, LIVE,
+     "How long a message may wait for a slow client's socket before the connection is closed."},
+    {"Broadcaster.WriteDelay", NULL, SETTING_DURATION_MS, AT(broadcaster.write_delay_ms), "0", 0, SECOND, LIVE,
+     "How long events are gathered before they are written, to write several at once; a plain number is milliseconds."},
+    {"Broadcaster.Compression", NULL, SETTING_BOOL, AT(broadcaster.compression), "true", 0, 0, RESTART,
+     "Offers permessage-deflate to WebSocket clients."},
+    {"Broadcaster.FrontendURL", NULL, SETTING_STRING, AT(broadcaster.frontend_url), "\"https://omegaup.com\"", 0, 0, RESTART,
+     "The judge's frontend, which says who may see what."},
+    {"Broadcaster.ScoreboardUpdateSecret", NULL, SETTING_STRING, AT(broadcaster.scoreboard_update_secret), "\"secret\"", 0, 0, LIVE_SECRET,
+     "Secret that the frontend asks of those who have it refresh a scoreboard."},
+    {"Broadcaster.ScoreboardUpdateTimeout", NULL, SETTING_DURATION, AT(broadcaster.scoreboard_update_timeout_ms), "10", 100, DAY, LIVE,
+     "A contest's scoreboard is refreshed at most once in this time."},
+    {"Broadcaster.AllowedOrigins", NULL, SETTING_LIST, AT(broadcaster.allowed_origins), "[]", 0, 0, LIVE,
+     "Origins whose pages may connect; [\"*\"]: all; empty: those of the request's own host name."},
+    {"Broadcaster.TrustedProxies", NULL, SETTING_LIST, AT(broadcaster.trusted_proxies), "[]", 0, 0, LIVE,
+     "Addresses or networks (10.0.0.0/8) whose X-Forwarded-For and X-Real-IP are believed."},
+    {"Broadcaster.MaxConnectionsPerAddress", NULL, SETTING_INT, AT(broadcaster.max_connections_per_address), "0", 0, 1000000, LIVE,
+     "Connections that one client address may hold at a gateway; 0: any number."},
+    {"Broadcaster.MaxSubscriptions", NULL, SETTING_INT, AT(broadcaster.max_subscriptions), "128", 1, 65536, LIVE,
+     "Channels that one connection may subscribe to."},
+    {"Broadcaster.QueueBytes", NULL, SETTING_BYTES, AT(broadcaster.queue_bytes), "4194304", 64 * KIB, GIB, LIVE,
+     "What may wait for one slow client before the connection is closed."},
+    {"Broadcaster.QueueBytesTotal", NULL, SETTING_BYTES, AT(broadcaster.queue_bytes_total), "536870912", MIB, 1024 * GIB, LIVE,
+     "What may wait for all clients of a gateway; messages shared by many count once."},
+    {"Broadcaster.MaxBodyBytes", NULL, SETTING_BYTES, AT(broadcaster.max_body_bytes), "16777216", KIB, GIB, RESTART,
+     "Largest request that the publisher takes."},
+    {"Broadcaster.PublishTokensFile", NULL, SETTING_STRING, AT(broadcaster.publish_tokens_file), "\"\"", 0, 0, LIVE,
+     "File of lines name:sha256-of-token; publishers with such a token need no certificate. Empty: none."},
+    {"Broadcaster.PublishWait", NULL, SETTING_DURATION, AT(broadcaster.publish_wait_ms), "\"250ms\"", 1, MINUTE, LIVE,
+     "How long a publisher's request waits for Redis before it is answered 503."},
+    {"Broadcaster.AuthConcurrency", NULL, SETTING_INT, AT(broadcaster.auth_concurrency), "16", 1, 1024, RESTART,
+     "Calls to the frontend that a gateway makes at the same time."},
+    {"Broadcaster.AuthCacheSeconds", NULL, SETTING_DURATION, AT(broadcaster.auth_cache_ms), "2", 0, HOUR, LIVE,
+     "How long an answer of the frontend serves new connections."},
+    {"Broadcaster.RecheckSeconds", NULL, SETTING_DURATION, AT(broadcaster.recheck_ms), "0", 0, 30 * DAY, LIVE,
+     "How often the access of open connections is asked for again; 0: never."},
+    {"Broadcaster.LegacyResumeSeconds", NULL, SETTING_DURATION, AT(broadcaster.legacy_resume_ms), "300", 0, DAY, LIVE,
+     "How long a legacy connection's positions are kept for its next one; 0: not at all."},
+    {"Broadcaster.DrainSeconds", NULL, SETTING_DURATION, AT(broadcaster.drain_ms), "20", 0, HOUR, LIVE,
+     "Over what time a leaving gateway sends its clients away."},
+    {"Broadcaster.ChannelLength", NULL, SETTING_IGNORED, 0, "null", 0, 0, LIVE,
+     "Of the former broadcaster; QueueBytes bounds what waits now."},
+
+    {"Redis.URL", NULL, SETTING_STRING, AT(redis.url), "\"redis://redis:6379\"", 0, 0, RESTART_SECRET,
+     "redis://[user:pass@]host:port/db, rediss://, unix://path or redis+sentinel://h1:p,h2:p/name."},
+    {"Redis.URLs", NULL, SETTING_LIST, AT(redis.urls), "[]", 0, 0, RESTART_SECRET,
+     "Several independent Redis servers that share the topics; then URL is not used."},
+    {"Redis.Channel", NULL, SETTING_STRING, AT(redis.channel), "\"omegaup:events\"", 0, 0, RESTART,
+     "What every name in Redis begins with."},
+    {"Redis.HistoryEvents", NULL, SETTING_INT, AT(redis.history_events), "1000", 1, 1000000, LIVE,
+     "Events that a topic's log keeps."},
+    {"Redis.HistorySeconds", NULL, SETTING_DURATION, AT(redis.history_ms), "600", SECOND, 7 * DAY, LIVE,
+     "How long a topic's log keeps an event."},
+    {"Redis.HistoryBytes", NULL, SETTING_BYTES, AT(redis.history_bytes), "8388608", 64 * KIB, GIB, LIVE,
+     "Bytes that a topic's log keeps."},
+
+    {"Logging.Level", NULL, SETTING_STRING, AT(logging.level), "\"info\"", 0, 0, LIVE,
+     "error, warn, info or debug."},
+    {"Logging.JSON", NULL, SETTING_BOOL, AT(logging.json), "false", 0, 0, LIVE,
+     "One JSON object per line instead of text."},
+    {"Logging.File", NULL, SETTING_STRING, AT(logging.file), "\"\"", 0, 0, LIVE,
+     "\"\" or \"stderr\", or a file that is appended to and opened anew on SIGHUP."},
+    {"Logging.IncludeMessages", NULL, SETTING_BOOL, AT(logging.include_messages), "false", 0, 0, LIVE,
+     "Lets level debug show what events hold."},
+
+    {"Metrics.Port", NULL, SETTING_INT, AT(metrics.port), "6060", 0, 65535, RESTART,
+     "Port of the gateway's /metrics, /health and /ready; 0: none."},
+    {"Metrics.PublisherPort", NULL, SETTING_INT, AT(metrics.publisher_port), "0", 0, 65535, RESTART,
+     "The same of the publisher, in plain HTTP; 0: none."},
+    {"Metrics.Bind", NULL, SETTING_STRING, AT(metrics.bind), "\"\"", 0, 0, RESTART,
+     "Address that they listen on; empty: all addresses."},
+
+    {"Room.Enabled", NULL, SETTING_BOOL, AT(room.enabled), "false", 0, 0, RESTART,
+     "Serves the room at /ws/events."},
+
+    {"Console.Dir", NULL, SETTING_STRING, AT(console.dir), "\"\"", 0, 0, RESTART,
+     "Directory of the web page that is served at /console/; empty: none."},
+
+    {"Auth.File", NULL, SETTING_STRING, AT(auth.file), "\"\"", 0, 0, RESTART,
+     "Users file that decides who may see what instead of the frontend; empty: ask the frontend."},
+};
+/* clang-format on */
+const size_t settings_count = ARRAY_LEN(settings_table);
+
+struct settings *settings_create(void)
+{
+    AUTO(settings) *s = calloc(1, sizeof(*s));
+    if (!s) {
+        return NULL;
+    }
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *row = &settings_table[i];
+        if (!config_value_set_text(s, row, str_of(row->def), NULL)) {
+            return NULL;
+        }
+    }
+    return TAKE(s);
+}
+
+struct settings *settings_free(struct settings *s)
+{
+    if (s) {
+        for (size_t i = 0; i < settings_count; i++) {
+            config_value_release(s, &settings_table[i]);
+        }
+        free(s);
+    }
+    return NULL;
+}

@@ -13,4 +13,5 @@ export type {
 export type { LinkKind, Token, TokenReason, TokenValue } from './link.js';
 export { DEFAULT_TIMING, EVENTS_URL, type ConnectionOptions, type Timing } from './options.js';
 export type { PollFunction } from './polling.js';
+export { readScoreboard, type Scoreboard, type ScoreboardCell, type ScoreboardRow } from './scoreboard.js';
 export type { WebSocketConstructor, WebSocketLike } from './transport-websocket.js';

@@ -1,65 +1,42 @@
 # SPDX-License-Identifier: MIT
-"""nginx on the very deploy/nginx.conf in front of two gateways. Only the two files that differ from
-site to site (nginx/gateways.conf, nginx/server.conf) are the test's own."""
+"""nginx on the very files of deploy/ in front of two gateways; shipped_nginx.py says what differs."""
+import asyncio
 import os
+import re
 import shutil
-import socket
 import ssl
 import subprocess
 
 import pytest
+from shipped_nginx import DEPLOY, PROGRAM, VARIANTS, Nginx, shipped, with_gateways, with_places
 from support import events, users
+from support.crowd import Crowd
 from support.http_client import Http
-from support.process import Process, free_port, wait_until
+from support.process import LIMIT, ROOT, wait_until
 from support.stack import Stack
-from support.ws_client import EventStream, WebSocket
+from support.ws_client import EventStream, WebSocket, background
 
-from conftest import DEPLOY
-
-NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
 ORIGIN = "https://localhost"
 
 
-class Nginx:
-    """Listens with TLS and without, as in compose.yaml."""
-
-    def __init__(self, directory, certificates, gateways):
-        self.directory = directory
-        self.port, self.tls_port = free_port(), free_port()
-        (directory / "nginx").mkdir(parents=True)
-        shutil.copy(DEPLOY / "nginx.conf", directory)
-        servers = "".join(f"server 127.0.0.1:{g.port} max_fails=1 fail_timeout=1s;\n"
-                          for g in gateways)
-        (directory / "nginx/gateways.conf").write_text("zone gateways 64k;\n" + servers)
-        (directory / "nginx/server.conf").write_text(
-            f"listen 127.0.0.1:{self.port};\nlisten 127.0.0.1:{self.tls_port} ssl;\n"
-            "access_log /dev/stdout broadcaster;\n"
-            f"ssl_certificate {certificates.path('server.pem')};\n"
-            f"ssl_certificate_key {certificates.path('server.key')};\n")
-        self.process = Process(
-            "nginx", [NGINX, "-p", str(directory), "-c", str(directory / "nginx.conf"),
-                      "-g", "daemon off; pid nginx.pid;"], directory)
-        wait_until(self.listens, what="nginx to listen")
-
-    def listens(self):
-        assert self.process.is_running(), self.process.tail()
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.tls_port)) == 0
+def world_readable(directory):
+    """nginx's workers give up root."""
+    for path in (directory, directory.parent):
+        os.chmod(path, 0o755)
+    return directory
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, certificates):
     """Two gateways that believe nginx, and nginx."""
-    directory = tmp_path_factory.mktemp("site")
-    os.chmod(directory, 0o755)  # nginx's workers give up root
-    os.chmod(directory.parent, 0o755)
+    directory = world_readable(tmp_path_factory.mktemp("site"))
     settings = {"Broadcaster": {"TrustedProxies": ["127.0.0.1"], "AllowedOrigins": [],
                                 "MaxConnectionsPerAddress": 0}}
     with Stack(directory / "stack", certificates, gateways=2, settings=settings) as stack:
         stack.nginx = Nginx(directory / "nginx", certificates, stack.gateways)
         yield stack
         stack.close_clients()
-        stack.nginx.process.stop()
+        stack.nginx.stop()
 
 
 @pytest.fixture
@@ -148,7 +125,7 @@ def test_gateway_sees_the_clients_address(site, certificates, tmp_path):
         first.close()
     finally:
         if nginx:
-            nginx.process.stop()
+            nginx.stop()
         gateway.settings["Broadcaster"]["MaxConnectionsPerAddress"] = 0
         gateway.stop()
         gateway.start()
@@ -183,22 +160,139 @@ def test_tokens_are_not_in_nginx_log(stack):
     assert "SECRET" not in stack.nginx.process.log()
 
 
-@pytest.mark.parametrize("directory", ["nginx", "compose"])
-def test_files_of_the_tree_name_what_nginx_knows(tmp_path, certificates, directory):
-    """As they are, but for places of certificates and logs, which are not here, and `resolve`, for
-    which Debian 12's nginx is too old."""
+def test_probe_of_http_1_0_without_host_is_answered(stack):
+    done = subprocess.run(["curl", "-s", "--http1.0", "-H", "Host:", "-o", "/dev/null", "-w",
+                           "%{http_code}", f"http://127.0.0.1:{stack.nginx.port}/health"],
+                          capture_output=True, text=True, timeout=LIMIT)
+    assert done.stdout == "200"
+
+
+# --- restarts -----------------------------------------------------------------------------------
+
+class Pages:
+    """Browsers that come back by themselves until `stop()`."""
+
+    REQUEST = (b"GET /events/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+               b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+
+    def __init__(self, count, port, tls):
+        self.port, self.tls, self.connected, self.is_stopped = port, tls, set(), False
+        self.tasks = [asyncio.run_coroutine_threadsafe(self.live(n), background.loop)
+                      for n in range(count)]
+
+    async def live(self, number):
+        while not self.is_stopped:
+            reader, writer = await asyncio.open_connection("localhost", self.port, ssl=self.tls)
+            try:
+                writer.write(self.REQUEST)
+                if b" 101 " in await reader.readuntil(b"\r\n\r\n"):
+                    self.connected.add(number)
+                    while data := await reader.read(65536):
+                        if data[0] == 0x88:  # the gateway's close frame
+                            break
+            except (OSError, asyncio.IncompleteReadError):
+                pass
+            finally:
+                self.connected.discard(number)
+                writer.close()
+            await asyncio.sleep(0.2)
+
+    def are_all_connected(self):
+        return len(self.connected) == len(self.tasks)
+
+    def stop(self):
+        self.is_stopped = True
+        for task in self.tasks:
+            task.cancel()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_everybody_is_back_when_gateways_restart_one_after_the_other(
+        make_stack, tmp_path, certificates, tls, variant, end):
+    stack = make_stack(gateways=2)
+    nginx = Nginx(world_readable(tmp_path) / "nginx", certificates, stack.gateways, variant)
+    pages = Pages(40, nginx.tls_port, tls)
+    try:
+        wait_until(pages.are_all_connected, what="the pages")
+        for gateway in stack.gateways:
+            getattr(gateway, end)()
+            wait_until(lambda: pages.are_all_connected() or 502 in nginx.statuses(),
+                       what="the pages at the other gateway")
+            assert 502 not in nginx.statuses()
+            gateway.start()
+    finally:
+        pages.stop()
+        nginx.stop()
+
+
+# --- limits -------------------------------------------------------------------------------------
+
+def school(count, nginx):
+    """So many upgrades from one address at once; how many of them were accepted."""
+    crowd = Crowd(count, [nginx.port], "/events/")
+    try:
+        while not all(m.head or not m.is_open for m in crowd.members):
+            crowd.turn(1.0)
+        return sum(m.is_upgraded for m in crowd.members)
+    finally:
+        for m in crowd.members:
+            m.sock.close()
+
+
+@pytest.fixture
+def crowded(make_stack, tmp_path, certificates):
+    made = []
+
+    def make(**options):
+        stack = make_stack(settings={"Broadcaster": {"AllowedOrigins": []}})
+        made.append(Nginx(world_readable(tmp_path) / "nginx", certificates, stack.gateways,
+                          **options))
+        return made[-1]
+
+    yield make
+    for nginx in made:
+        nginx.stop()
+
+
+def test_school_behind_one_address_gets_in(crowded):
+    nginx = crowded()
+    assert school(300, nginx) == 300
+
+
+def test_new_connections_of_one_address_are_limited(crowded):
+    nginx = crowded()
+    assert 400 <= school(600, nginx) < 600
+    wait_until(lambda: 429 in nginx.statuses(), what="429 in the log")
+
+
+def test_listed_networks_are_not_limited(crowded):
+    nginx = crowded(unlimited="127.0.0.0/8 1;\n")
+    assert school(600, nginx) == 600
+
+
+# --- the files ----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("path", ["deploy/nginx/gateways.conf", "deploy/compose/gateways.conf",
+                                  "docs/migration.md"])
+def test_a_gateway_that_was_away_is_trusted_at_once(path):
+    servers = re.findall(r"(?m)^[# ]*server \S+:39613.*", (ROOT / path).read_text())
+    assert servers and all(line.endswith(" max_fails=0;") for line in servers)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_files_of_the_tree_name_what_nginx_knows(tmp_path, certificates, variant):
+    """On their own ports."""
     shutil.copy(DEPLOY / "nginx.conf", tmp_path)
     (tmp_path / "nginx").mkdir()
-    for name in ("gateways.conf", "server.conf"):
-        text = (DEPLOY / directory / name).read_text()
-        for place in ("/etc/omegaup/broadcaster/certificate.pem", "/certificates/server.pem"):
-            text = text.replace(place, certificates.path("server.pem"))
-        for place in ("/etc/omegaup/broadcaster/key.pem", "/certificates/server.key"):
-            text = text.replace(place, certificates.path("server.key"))
-        text = text.replace("/var/log/nginx/", f"{tmp_path}/")
-        text = text.replace("server gateway:39613 resolve", "server 127.0.0.1:39613")
-        text = "\n".join(line for line in text.splitlines() if not line.startswith("resolver "))
+    for name, text in shipped(variant).items():
+        if name == "gateways.conf":
+            text = with_gateways(text, [39613])
+        if name == "server.conf":
+            text = with_places(text, certificates, tmp_path / "access.log",
+                               {39613: 39613, 8443: 8443, 443: 443})
         (tmp_path / "nginx" / name).write_text(text)
-    done = subprocess.run([NGINX, "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf", "-g",
+    done = subprocess.run([PROGRAM, "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf", "-g",
                            "pid nginx.pid;"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

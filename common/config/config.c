@@ -97,6 +97,9 @@ void config_was_set(struct config_loading *l, const struct setting *row)
     if (row->offset == offsetof(struct settings, broadcaster.events_port)) {
         l->settings->broadcaster.events_port_set = true;
     }
+    if (row->offset == offsetof(struct settings, broadcaster.drain_ms)) {
+        l->settings->broadcaster.drain_set = true;
+    }
 }
 
 /* Sets the setting of this path, from a source named `where`. */

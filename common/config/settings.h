@@ -21,6 +21,7 @@ struct settings {
     struct {
         int64_t port, events_port; /* 32672, 39613 */
         bool events_port_set;      /* set anywhere: then 22291 is not bound too */
+        bool drain_set;            /* set anywhere: then omegaup-broadcaster does not shorten it */
         char *bind;                /* "" = all addresses */
         struct {
             char *cert_file, *key_file, *client_ca_file;

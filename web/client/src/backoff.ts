@@ -4,6 +4,8 @@
  * doubles from `baseMs` up to `maxMs`, so that clients that lost the same gateway at the same
  * moment do not come back at the same moment.
  */
+import { MAX_DELAY_MS } from './timer.js';
+
 export class Backoff {
   private count = 0;
 
@@ -19,7 +21,7 @@ export class Backoff {
   }
 
   next(): number {
-    const ceiling = Math.min(this.maxMs, this.baseMs * 2 ** this.count);
+    const ceiling = Math.min(this.maxMs, MAX_DELAY_MS, this.baseMs * 2 ** this.count);
     this.count += 1;
     return Math.floor(this.random() * ceiling);
   }

@@ -2,7 +2,7 @@
 /** EventConnection: the connection to the gateway, as an application holds it. */
 import { Channels } from './channels.js';
 import { callSafely, Emitter } from './emitter.js';
-import type { ClientError } from './errors.js';
+import type { ClientError, RevokedError, ServerError } from './errors.js';
 import type { BroadcastEvent } from './events.js';
 import type { Token } from './link.js';
 import {
@@ -45,6 +45,7 @@ export class EventConnection {
 
   constructor(options: ConnectionOptions = {}) {
     const fail = (error: ClientError) => {
+      this.statusBox.update({ error });
       this.emitter.emit('error', error);
       callSafely(options.onError, error);
     };
@@ -56,6 +57,7 @@ export class EventConnection {
         callSafely(options.onReset, channel);
       },
       onError: fail,
+      onRefusals: (refused) => this.statusBox.update({ refused }),
       onHopeless: (channel) => {
         this.unsubscribe(channel);
         this.emitter.emit('unsubscribed', channel);
@@ -115,11 +117,21 @@ export class EventConnection {
     this.supervisor.start(token);
   }
 
-  /** Wants a channel, now and on every later connection. */
+  /**
+   * Wants a channel, now and on every later connection. Called again for one that was refused it
+   * asks again, every 5 s at most.
+   */
   subscribe(channel: string): void {
     if (this.channels.add(channel)) {
       this.supervisor.onChannelAdded(channel);
+    } else if (this.channels.mayAskAgain(channel)) {
+      this.supervisor.askAgain(channel);
     }
+  }
+
+  /** Why the gateway refuses the channel; null when it does not, or has not answered yet. */
+  errorOf(channel: string): ServerError | RevokedError | null {
+    return this.channels.errorOf(channel);
   }
 
   /** Wants a channel no more, and forgets its position. */

@@ -23,19 +23,27 @@ export function callSafely<Args extends unknown[]>(
   }
 }
 
+/** Each call of `on` has its own, so that a listener given twice can be taken back once. */
+interface Entry<Args extends unknown[]> {
+  readonly listener: (...args: Args) => void;
+}
+
 export class Emitter<Events extends { [Name in keyof Events]: unknown[] }> {
-  private readonly listeners: { [Name in keyof Events]?: Set<(...args: Events[Name]) => void> } = {};
+  private readonly listeners: { [Name in keyof Events]?: Set<Entry<Events[Name]>> } = {};
 
   /** Returns the function that removes the listener. */
   on<Name extends keyof Events>(name: Name, listener: (...args: Events[Name]) => void): () => void {
     const list = (this.listeners[name] ??= new Set());
-    list.add(listener);
-    return () => void list.delete(listener);
+    const entry = { listener };
+    list.add(entry);
+    return () => void list.delete(entry);
   }
 
   emit<Name extends keyof Events>(name: Name, ...args: Events[Name]): void {
-    for (const listener of [...(this.listeners[name] ?? [])]) {
-      callSafely(listener, ...args);
+    for (const entry of [...(this.listeners[name] ?? [])]) {
+      if (this.listeners[name]?.has(entry)) {
+        callSafely(entry.listener, ...args);
+      }
     }
   }
 }

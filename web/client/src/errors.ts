@@ -33,6 +33,22 @@ export interface ClosedError {
   readonly message: string;
 }
 
+/**
+ * Twice in a row nothing of the gateway could be reached: a wrong address, an origin that is not in
+ * `AllowedOrigins`, a proxy that does not pass it on. Told once; the client goes on trying.
+ */
+export interface UnreachableError {
+  readonly code: 'unreachable';
+  readonly message: string;
+}
+
+/** A stream was answered with something else: the status and what the answer said. */
+export interface StreamRefusedError {
+  readonly code: 'stream_refused';
+  readonly status: number;
+  readonly message: string;
+}
+
 /** A function of the application's failed: token, polling, scoreboard. It will be called again. */
 export interface CallbackError {
   readonly code: 'token_failed' | 'poll_failed' | 'scoreboard_failed';
@@ -41,7 +57,9 @@ export interface CallbackError {
 }
 
 /** Told apart by `code`. */
-export type ClientError = ServerError | RevokedError | ClosedError | CallbackError;
+export type ClientError =
+  | ServerError | RevokedError | ClosedError | UnreachableError | StreamRefusedError
+  | CallbackError;
 
 /** The code of an error message, `unknown` when this client has never heard of it. */
 export function serverErrorCode(text: string): ServerErrorCode {

@@ -5,6 +5,7 @@ export { EventService, type EventCallback, type SubscribeOptions } from './servi
 export type { ConnectionState, ConnectionStatus } from './status.js';
 export type {
   CallbackError, ClientError, ClosedError, RevokedError, ServerError, ServerErrorCode,
+  StreamRefusedError, UnreachableError,
 } from './errors.js';
 export type {
   BroadcastEvent, ClarificationData, ClarificationEvent, ContestData, ContestUpdateEvent, EventOf,

@@ -22,11 +22,18 @@ export interface CloseInfo {
   readonly reason: string;
   /** Had the gateway said anything on it? */
   readonly proven: boolean;
+  /** Did it break off during a message or right after one? Then a message may be what breaks it. */
+  readonly cut?: boolean;
+  /** Set when the gateway, or what stands before it, answered with another status than 200. */
+  readonly status?: number;
   /** The gateway's wish when to come back. */
-  readonly retryMs?: number;
+  readonly retryMs?: number | undefined;
   /** Set when the application's token function failed, and no connection was tried. */
   readonly tokenFault?: { readonly cause: unknown };
 }
+
+/** A message that came less than this before the end may be what ended the connection. */
+export const CUT_MS = 1_000;
 
 /** What a link needs from its owner, and tells it. No callback comes after `close()`. */
 export interface LinkOwner {
@@ -44,12 +51,16 @@ export interface LinkOwner {
   onRefused(link: Link, error: ServerError): void;
   /** Every channel wanted has its final answer. May come more than once. */
   onSettled(link: Link): void;
+  /** The application's token function failed while the link is in use; it is asked again. */
+  onTokenFault(cause: unknown): void;
   onClose(link: Link, info: CloseInfo): void;
 }
 
 export interface Link {
   readonly kind: LinkKind;
   readonly isOpen: boolean;
+  /** Was every channel asked for here refused? */
+  readonly isRefused: boolean;
   open(): void;
   /** Ends it at once and without callbacks. */
   close(): void;
@@ -59,21 +70,10 @@ export interface Link {
   fits(): boolean;
   subscribe(channel: string): void;
   unsubscribe(channel: string): void;
+  /** Asks again for a channel that was refused. */
+  askAgain(channel: string): void;
   /** The token changed. */
   renewToken(): void;
   /** Finds out now whether it is alive. */
   check(): void;
-}
-
-/** Runs `use` with the token, at once when it is at hand. */
-export function withToken(
-  token: TokenValue | Promise<TokenValue>,
-  use: (token: string | null) => void,
-  fail: (cause: unknown) => void,
-): void {
-  if (token instanceof Promise) {
-    token.then((value) => use(value || null), fail);
-  } else {
-    use(token || null);
-  }
 }

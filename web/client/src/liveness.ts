@@ -43,6 +43,11 @@ export class Liveness {
     }
   }
 
+  /** Milliseconds since something arrived, or since the start. */
+  get silentMs(): number {
+    return performance.now() - this.heardAt;
+  }
+
   stop(): void {
     this.timer.stop();
   }
@@ -52,7 +57,7 @@ export class Liveness {
   }
 
   private onSilenceDue(): void {
-    const rest = this.options.silenceMs - (performance.now() - this.heardAt);
+    const rest = this.options.silenceMs - this.silentMs;
     if (rest > 0) {
       this.watch(rest);
     } else {

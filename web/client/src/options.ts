@@ -5,7 +5,7 @@ import type { Token } from './link.js';
 import type { PollFunction } from './polling.js';
 import type { WebSocketConstructor } from './transport-websocket.js';
 
-/** Milliseconds; the defaults suit the gateway's own. */
+/** Milliseconds, Infinity for never; the defaults suit the gateway's own. */
 export interface Timing {
   /** The first ceiling of the backoff (1 s). */
   baseDelayMs: number;
@@ -13,11 +13,11 @@ export interface Timing {
   maxDelayMs: number;
   /** How long a connection must hold before the backoff starts anew (10 s). */
   stableMs: number;
-  /** Getting a token and opening a connection must take no longer (10 s). */
+  /** Each answer of the application (token, polling) and each opening must take no longer (10 s). */
   connectTimeoutMs: number;
   /** Silence after which the client sends a ping (40 s; the gateway pings every 30 s). */
   silenceMs: number;
-  /** How long the answer to that may take (10 s). */
+  /** How long the answer to that, and to a first command, may take (10 s). */
   answerMs: number;
   /** Between two calls of the polling function (30 s). */
   pollMs: number;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The last resort: calls the application's function every now and then, never two at once. */
+import { Question } from './question.js';
 import { Timer } from './timer.js';
 
 /** Fetches the state by other means and shows it. */
@@ -7,6 +8,7 @@ export type PollFunction = () => unknown;
 
 export class Poller {
   private readonly timer = new Timer();
+  private readonly question: Question;
   private active = false;
   private busy = false;
 
@@ -14,7 +16,10 @@ export class Poller {
     private readonly poll: PollFunction,
     private readonly intervalMs: number,
     private readonly onError: (cause: unknown) => void,
-  ) {}
+    limitMs = Infinity,
+  ) {
+    this.question = new Question(limitMs);
+  }
 
   get running(): boolean {
     return this.active;
@@ -31,6 +36,8 @@ export class Poller {
 
   stop(): void {
     this.active = false;
+    this.busy = false;
+    this.question.stop();
     this.timer.stop();
   }
 
@@ -38,19 +45,19 @@ export class Poller {
     this.timer.start(this.intervalMs, () => this.tick());
     if (!this.busy) {
       this.busy = true;
-      void this.pollOnce();
+      this.question.ask(
+        callAsync(this.poll),
+        () => void (this.busy = false),
+        (cause) => {
+          this.busy = false;
+          this.onError(cause);
+        },
+      );
     }
   }
+}
 
-  private async pollOnce(): Promise<void> {
-    try {
-      await this.poll();
-    } catch (cause) {
-      if (this.active) {
-        this.onError(cause);
-      }
-    } finally {
-      this.busy = false;
-    }
-  }
+/** Calls at once; a fault becomes a rejection. */
+async function callAsync(poll: PollFunction): Promise<void> {
+  await poll();
 }

@@ -85,8 +85,14 @@ export class EventService {
     subscribers.get(callback)?.throttle.stop();
     subscribers.set(callback, subscriber);
     this.connection.subscribe(channel);
+    const isStill = () => this.channels.get(channel)?.get(callback) === subscriber;
+    const known = this.connection.errorOf(channel);
+    if (known) {
+      // The others were told when it was refused. Later, as from the network.
+      queueMicrotask(() => isStill() && callSafely(options.onError, known));
+    }
     return () => {
-      if (this.channels.get(channel)?.get(callback) === subscriber) {
+      if (isStill()) {
         this.unsubscribe(channel, callback);
       }
     };

@@ -9,13 +9,15 @@
  *   pending      -> refused       any other error, or `unauthorized` for the second time
  *   unauthorized -> refused       no other token is to be had
  *   active       -> refused       `revoked`
+ *   refused      -> pending       askAgain(): there is a new subscriber
  */
 import { Backoff } from './backoff.js';
 import { isTransient, serverErrorCode, toServerError, type ServerError } from './errors.js';
 import type {
   ChannelMessage, ErrorMessage, ReconnectMessage, ServerMessage, SubscribedMessage,
 } from './events.js';
-import { withToken, type TokenReason, type TokenValue } from './link.js';
+import type { TokenReason, TokenValue } from './link.js';
+import { Question } from './question.js';
 import { Timer } from './timer.js';
 
 /** Refused `auth` commands in a row after which the token function is not asked again. */
@@ -33,6 +35,10 @@ export interface SessionOwner {
   onMessage(message: ChannelMessage): void;
   onReconnect(message: ReconnectMessage): void;
   onRefused(error: ServerError): void;
+  /** The token function failed; it is asked again. */
+  onTokenFault(cause: unknown): void;
+  /** The application's other token was not accepted: this connection still is who it was before. */
+  onOutdated(): void;
   onSettled(): void;
 }
 
@@ -54,10 +60,20 @@ export class Session {
   private authToken = '';
   private authError: ServerError | null = null;
   private renewals = 0;
+  /** Until the application's other token is accepted, the connection belongs to the former user. */
+  private replacing = false;
   private lastCommand = 0;
   private stopped = false;
 
-  constructor(private readonly owner: SessionOwner, private readonly backoff: Backoff) {}
+  private readonly question: Question;
+
+  constructor(
+    private readonly owner: SessionOwner,
+    private readonly backoff: Backoff,
+    answerLimitMs: number,
+  ) {
+    this.question = new Question(answerLimitMs);
+  }
 
   start(token: string | null): void {
     if (token) {
@@ -71,8 +87,14 @@ export class Session {
 
   stop(): void {
     this.stopped = true;
+    this.question.stop();
     this.retryTimer.stop();
     this.authTimer.stop();
+  }
+
+  get isRefused(): boolean {
+    const all = [...this.subscriptions.values()];
+    return all.length > 0 && all.every(({ status }) => status === 'refused');
   }
 
   isActive(channel: string): boolean {
@@ -81,6 +103,12 @@ export class Session {
 
   subscribe(channel: string): void {
     if (!this.subscriptions.has(channel)) {
+      this.ask(channel, false);
+    }
+  }
+
+  askAgain(channel: string): void {
+    if (this.subscriptions.get(channel)?.status === 'refused') {
       this.ask(channel, false);
     }
   }
@@ -97,6 +125,7 @@ export class Session {
   /** The application has another token: what was refused is tried again with it. */
   renewToken(): void {
     this.renewals = 0;
+    this.replacing = true;
     for (const subscription of this.subscriptions.values()) {
       if (subscription.status === 'refused') {
         subscription.status = 'unauthorized';
@@ -232,6 +261,7 @@ export class Session {
     this.auth = 'accepted';
     this.authError = null;
     this.renewals = 0;
+    this.replacing = false;
     this.owner.onAuthenticated(username);
     for (const [channel, subscription] of [...this.subscriptions]) {
       if (subscription.status === 'unauthorized') {
@@ -247,7 +277,9 @@ export class Session {
     }
     const code = serverErrorCode(message.error);
     this.authError = toServerError(message);
-    if (isTransient(code)) {
+    if (isTransient(code) && this.replacing) {
+      this.owner.onOutdated();
+    } else if (isTransient(code)) {
       this.auth = 'retry';
       const delayMs = code === 'rate_limited' ? AUTH_RATE_LIMITED_MS : this.backoff.next();
       this.authTimer.start(delayMs, () => this.askToken('connect', ''));
@@ -273,21 +305,38 @@ export class Session {
   /** `refusedToken` is the one not worth sending again. */
   private askToken(reason: TokenReason, refusedToken: string): void {
     this.auth = 'asking';
-    const use = (token: string | null) => {
-      if (this.stopped) {
-        return;
-      }
-      if (token && token !== refusedToken) {
-        this.authenticate(token);
-      } else {
-        this.giveUp();
-      }
-    };
-    withToken(this.owner.token(reason), use, () => use(null));
+    this.question.ask(
+      this.owner.token(reason),
+      (token) => {
+        if (token && token !== refusedToken) {
+          this.authenticate(token);
+        } else {
+          this.giveUp();
+        }
+      },
+      (cause) => this.onTokenFault(cause, () => this.askToken(reason, refusedToken)),
+    );
+  }
+
+  private onTokenFault(cause: unknown, askAgain: () => void): void {
+    this.owner.onTokenFault(cause);
+    if (this.stopped) {
+      return; // the application closed the connection when it heard
+    }
+    if (this.replacing) {
+      this.owner.onOutdated();
+    } else {
+      this.auth = 'retry';
+      this.authTimer.start(this.backoff.next(), askAgain);
+    }
   }
 
   /** No other token is to be had: the application hears what was refused. */
   private giveUp(): void {
+    if (this.replacing) {
+      this.owner.onOutdated();
+      return;
+    }
     this.auth = 'refused';
     if (this.authError) {
       const error = this.authError;

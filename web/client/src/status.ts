@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The state of a connection as the application sees it. */
+import type { ClientError } from './errors.js';
 import type { LinkKind } from './link.js';
 
 export type ConnectionState = 'idle' | 'connecting' | 'open' | 'waiting' | 'closed';
@@ -17,18 +18,30 @@ export interface ConnectionStatus {
   readonly closeCode: number | null;
   /** Who the gateway says we are. */
   readonly username: string | null;
+  /** The last thing that went wrong; null again when a connection opens. */
+  readonly error: ClientError | null;
+  /** The channels wanted that the gateway refuses; `errorOf` says why. */
+  readonly refused: readonly string[];
 }
+
+const INITIAL: ConnectionStatus = {
+  state: 'idle', transport: null, attempts: 0, retryInMs: null, closeCode: null, username: null,
+  error: null, refused: [],
+};
 
 /** Holds the newest snapshot and tells of each change once. */
 export class StatusBox {
-  private snapshot: ConnectionStatus = {
-    state: 'idle', transport: null, attempts: 0, retryInMs: null, closeCode: null, username: null,
-  };
+  private snapshot = INITIAL;
 
   constructor(private readonly onChange: (status: ConnectionStatus) => void) {}
 
   get value(): ConnectionStatus {
     return this.snapshot;
+  }
+
+  /** Closed by the application: nothing is known any more. */
+  close(): void {
+    this.update({ ...INITIAL, state: 'closed' });
   }
 
   update(change: Partial<ConnectionStatus>): void {

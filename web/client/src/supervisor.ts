@@ -7,7 +7,9 @@
  *   connecting -> waiting     it could not be opened
  *   open       -> waiting     it was lost
  *   open       -> idle        nothing is subscribed and the gateway ended it
- *   waiting    -> connecting  the delay is over, the network is back, the page is shown again
+ *   waiting    -> connecting  the delay is over, the network is back, the page is shown again.
+ *                             After a connection on which everything was refused only: the (long)
+ *                             delay is over, another channel or token, the network was long away
  *   any        -> closed      stop(), or a final close code (4000-4099 but 4008)
  *   closed     -> connecting  start()
  */
@@ -31,6 +33,13 @@ import { WebSocketLink } from './transport-websocket.js';
 const STREAM_CHANGE_MS = 100;
 /** After "overload, try later" the first ceiling is 8 s. */
 const OVERLOAD_ATTEMPTS = 3;
+/** When everything is refused: tries after up to 1, 2, 4 … 15 min, because access may be granted. */
+const REFUSED_BASE_MS = 60_000;
+const REFUSED_MAX_MS = 900_000;
+/** Who was away for so long may be somewhere else. */
+const LONG_OFFLINE_MS = 60_000;
+/** Tries in a row that reached nothing, after which the application hears it. */
+const UNREACHABLE_TRIES = 2;
 const CLOSE_UNUSED = 1008;
 const CLOSE_OVERLOAD = 1013;
 
@@ -43,7 +52,16 @@ export class Supervisor {
   private readonly stableTimer = new Timer();
   private readonly probeTimer = new Timer();
   private readonly linkOwner: LinkOwner;
+  private readonly refusedBackoff: Backoff;
   private probes = 0;
+  private unreached = 0;
+  /** Waiting because everything was refused. */
+  private patient = false;
+  /** The current link was open for `stableMs`, and then … */
+  private stable = false;
+  /** … a position came: it does what it should. */
+  private held = false;
+  private lastRefusal = '';
   private unwatchPage: (() => void) | null = null;
   private current: Link | null = null;
   private token: Token;
@@ -58,6 +76,7 @@ export class Supervisor {
     const { timing, random } = resources;
     this.token = options.token;
     this.backoff = new Backoff(timing.baseDelayMs, timing.maxDelayMs, random);
+    this.refusedBackoff = new Backoff(REFUSED_BASE_MS, REFUSED_MAX_MS, random);
     this.plan = new TransportPlan(() => ({
       websocket: webSocketClass(options) !== null,
       sse: fetchFunction(options) !== null,
@@ -73,7 +92,9 @@ export class Supervisor {
     );
     this.linkOwner = this.makeLinkOwner();
     const onPollError = (cause: unknown) => onError(callbackError('poll_failed', cause));
-    this.poller = options.poll ? new Poller(options.poll, timing.pollMs, onPollError) : null;
+    this.poller = options.poll
+      ? new Poller(options.poll, timing.pollMs, onPollError, timing.connectTimeoutMs)
+      : null;
   }
 
   private get state(): ConnectionState {
@@ -82,10 +103,15 @@ export class Supervisor {
 
   start(token: Token): void {
     this.resources.urls(); // throws here rather than in a timer when there is no address
-    const changed = token !== undefined && token !== this.token;
-    this.token = token ?? this.token;
+    const changed = token !== undefined && (token || null) !== (this.token || null);
+    this.token = token === undefined ? this.token : token;
+    this.refusedBackoff.reset();
+    if (changed) {
+      this.status.update({ username: null });
+    }
     this.unwatchPage ??= watchPage((news) => this.onPageNews(news));
-    if (this.state === 'open') {
+    // A connection cannot be made nobody's again: without a token only another one will do.
+    if (this.state === 'open' && !(changed && !this.token)) {
       if (changed) {
         this.handover.next?.renewToken();
         this.current?.renewToken();
@@ -103,20 +129,37 @@ export class Supervisor {
 
   stop(): void {
     this.release();
-    this.status.update({
-      state: 'closed', transport: null, attempts: 0, retryInMs: null, username: null,
-    });
+    this.token = this.options.token;
+    this.status.close();
     this.backoff.reset();
+    this.refusedBackoff.reset();
     this.plan.reset();
+    this.probes = 0;
+    this.unreached = 0;
+    this.lastRefusal = '';
   }
 
   onChannelAdded(channel: string): void {
     this.current?.subscribe(channel);
     this.handover.next?.subscribe(channel);
-    if (this.state === 'idle' && this.unwatchPage) {
+    this.attemptFor();
+    this.refitStream();
+  }
+
+  /** A channel that was refused has a new subscriber. */
+  askAgain(channel: string): void {
+    this.current?.askAgain(channel);
+    this.handover.next?.askAgain(channel);
+    this.attemptFor();
+    this.refitStream();
+  }
+
+  /** There is another question to ask, which was all that was missing. */
+  private attemptFor(): void {
+    const isPatient = this.state === 'waiting' && this.patient;
+    if (this.unwatchPage && (this.state === 'idle' || isPatient)) {
       this.attempt();
     }
-    this.refitStream();
   }
 
   onChannelDeleted(channel: string): void {
@@ -133,6 +176,7 @@ export class Supervisor {
       this.idleOrPoll();
       return;
     }
+    this.patient = false;
     this.current = link;
     this.status.update({ state: 'connecting', retryInMs: null, attempts: this.backoff.attempts });
     link.open();
@@ -166,8 +210,13 @@ export class Supervisor {
       token: (reason) => this.askToken(reason),
       onOpen: (link) => link === this.current && this.becomeOpen(link),
       onAuthenticated: (_link, username) => this.status.update({ username }),
-      onSubscribed: (_link, answer, asked) => channels.onSubscribed(answer, asked),
+      onSubscribed: (link, answer, asked) => {
+        this.refusedBackoff.reset();
+        this.onPosition(link);
+        channels.onSubscribed(answer, asked);
+      },
       onMessage: (link, message) => {
+        this.onPosition(link);
         // What the successor feeds comes from it alone: the two must not mix.
         if (link !== this.current || !this.handover.next?.feeds(message.channel)) {
           channels.onMessage(message);
@@ -181,6 +230,7 @@ export class Supervisor {
       },
       onRefused: (_link, error) => channels.onRefused(error),
       onSettled: (link) => link === this.handover.next && this.handover.onSettled(),
+      onTokenFault: (cause) => this.onError(callbackError('token_failed', cause)),
       onClose: (link, info) => this.onClose(link, info),
     };
   }
@@ -193,17 +243,29 @@ export class Supervisor {
 
   private becomeOpen(link: Link): void {
     this.poller?.stop();
+    this.stable = false;
+    this.held = false;
+    this.lastRefusal = '';
     this.stableTimer.start(this.resources.timing.stableMs, () => this.onStable());
     if (link.kind === 'websocket') {
       this.probeTimer.stop();
-      this.probes = 0;
     } else if (!this.probeTimer.running) {
       this.startProbeTimer();
     }
-    this.status.update({ state: 'open', transport: link.kind, retryInMs: null });
+    this.status.update({ state: 'open', transport: link.kind, retryInMs: null, error: null });
+  }
+
+  /** A message of a channel came: everything before it did, too. */
+  private onPosition(link: Link): void {
+    if (link === this.current && this.stable && !this.held) {
+      this.held = true;
+      this.plan.held(link.kind);
+      this.probes = link.kind === 'websocket' ? 0 : this.probes;
+    }
   }
 
   private onStable(): void {
+    this.stable = true;
     this.backoff.reset();
     this.status.update({ attempts: 0 });
   }
@@ -242,15 +304,46 @@ export class Supervisor {
       this.status.update({ state: 'idle', transport: null, closeCode: info.code });
       return;
     }
-    if (info.proven) {
-      this.plan.worked(link.kind);
-    } else if (!info.tokenFault) {
-      this.plan.failed(link.kind);
+    this.judge(link.kind, info);
+    if (link.isRefused) {
+      this.patient = true;
+      this.wait(this.refusedBackoff.next(), info.code);
+      return;
     }
     if (info.code === CLOSE_OVERLOAD) {
       this.backoff.atLeast(OVERLOAD_ATTEMPTS);
     }
     this.wait(info.retryMs ?? this.backoff.next(), info.code);
+  }
+
+  /** What the end of a link says about its transport, and to the application. */
+  private judge(kind: LinkKind, info: CloseInfo): void {
+    if (info.status !== undefined) {
+      this.tellRefusal(info.status, info.reason);
+    }
+    if (info.proven) {
+      this.unreached = 0;
+      if (info.cut && !this.held) {
+        this.plan.cut(kind);
+      } else {
+        this.plan.worked(kind);
+      }
+    } else if (!info.tokenFault) {
+      this.plan.failed(kind);
+      this.unreached += 1;
+      if (this.unreached === UNREACHABLE_TRIES) {
+        const { websocket } = this.resources.urls();
+        this.onError({ code: 'unreachable', message: `${websocket} cannot be reached: ${info.reason}` });
+      }
+    }
+  }
+
+  /** Once for each answer, however often it is given. */
+  private tellRefusal(status: number, message: string): void {
+    if (message !== this.lastRefusal) {
+      this.lastRefusal = message;
+      this.onError({ code: 'stream_refused', status, message });
+    }
   }
 
   /** The old connection ended before its successor was complete: the successor goes on alone. */
@@ -283,6 +376,7 @@ export class Supervisor {
   /** The gateway does not want us back: only the application may try again. */
   private finish(info: CloseInfo): void {
     this.release();
+    this.token = this.options.token; // the other one has ended
     this.status.update({
       state: 'closed', transport: null, retryInMs: null, closeCode: info.code, username: null,
     });
@@ -290,11 +384,12 @@ export class Supervisor {
   }
 
   private onPageNews(news: PageNews): void {
-    if (this.state === 'waiting') {
+    const isLongAway = news.offlineMs >= LONG_OFFLINE_MS;
+    if (this.state === 'waiting' && (!this.patient || isLongAway)) {
       this.attempt();
     } else if (this.state === 'open') {
       this.current?.check();
-      if (news === 'online' && this.current?.kind === 'sse') {
+      if (news.kind === 'online' && this.current?.kind === 'sse') {
         this.probe();
       }
     }
@@ -346,6 +441,7 @@ export class Supervisor {
   private release(): void {
     this.dropLinks();
     this.poller?.stop();
+    this.patient = false;
     this.unwatchPage?.();
     this.unwatchPage = null;
   }

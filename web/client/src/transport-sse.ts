@@ -9,10 +9,16 @@ import {
   parseMessage, type ChannelMessage, type ErrorMessage, type ServerMessage, type SubscribedMessage,
 } from './events.js';
 import { Liveness } from './liveness.js';
-import { withToken, type CloseInfo, type Link, type LinkOwner, type TokenReason } from './link.js';
+import { CUT_MS, type CloseInfo, type Link, type LinkOwner, type TokenReason } from './link.js';
 import type { Resources } from './options.js';
+import { Question } from './question.js';
 import { SseParser } from './sse-parser.js';
 import { Timer } from './timer.js';
+
+/** A gateway's wish to stay away longer than this is not taken at its word. */
+const MAX_RETRY_MS = 3_600_000;
+/** So much of a refusal's sentence is told. */
+const SENTENCE_CHARS = 500;
 
 /** What a channel of the stream is waiting for. */
 type ChannelStatus = 'pending' | 'active' | 'retry' | 'refused';
@@ -28,6 +34,7 @@ export class SseLink implements Link {
   private token: string | null = null;
   private renewed = false;
   private retryMs: number | undefined;
+  private readonly question: Question;
   private readonly openTimer = new Timer();
   private readonly redialTimer = new Timer();
   private readonly liveness: Liveness;
@@ -39,6 +46,7 @@ export class SseLink implements Link {
     private readonly fetchStream: typeof fetch,
   ) {
     const { timing, random } = resources;
+    this.question = new Question(timing.connectTimeoutMs);
     this.backoff = new Backoff(timing.baseDelayMs, timing.maxDelayMs, random);
     this.liveness = new Liveness({
       silenceMs: timing.silenceMs,
@@ -53,6 +61,11 @@ export class SseLink implements Link {
 
   close(): void {
     this.release();
+  }
+
+  get isRefused(): boolean {
+    const all = [...this.asked.values()];
+    return all.length > 0 && all.every(({ status }) => status === 'refused');
   }
 
   feeds(channel: string): boolean {
@@ -70,6 +83,15 @@ export class SseLink implements Link {
 
   /** Nor give one up; but one that it does not carry is none to open another stream for. */
   unsubscribe(channel: string): void {
+    this.forgetRefused(channel);
+  }
+
+  /** Only another stream can; `fits()` tells the owner. */
+  askAgain(channel: string): void {
+    this.forgetRefused(channel);
+  }
+
+  private forgetRefused(channel: string): void {
     if (this.asked.get(channel)?.status === 'refused') {
       this.asked.delete(channel);
     }
@@ -90,28 +112,23 @@ export class SseLink implements Link {
     const { signal } = this.abort;
     this.redialTimer.stop();
     this.liveness.stop();
-    this.openTimer.start(this.resources.timing.connectTimeoutMs, () =>
-      this.end({ code: 1006, reason: 'could not be opened in time' }),
-    );
+    this.openTimer.stop();
     // A microtask later, so that channels subscribed right after connect() are in the address.
     const token = Promise.resolve().then(() => (signal.aborted ? null : this.owner.token(reason)));
-    withToken(
+    this.question.ask(
       token,
       (value) => {
-        if (!signal.aborted) {
-          this.token = value;
-          void this.dial(signal);
-        }
+        this.token = value || null;
+        void this.dial(signal);
       },
-      (cause) => {
-        if (!signal.aborted) {
-          this.end({ code: 1006, reason: 'no token', tokenFault: { cause } });
-        }
-      },
+      (cause) => this.end({ code: 1006, reason: 'no token', tokenFault: { cause } }),
     );
   }
 
   private async dial(signal: AbortSignal): Promise<void> {
+    this.openTimer.start(this.resources.timing.connectTimeoutMs, () =>
+      this.end({ code: 1006, reason: 'could not be opened in time' }),
+    );
     this.askChannels();
     try {
       const { url, headers } = this.request();
@@ -123,13 +140,13 @@ export class SseLink implements Link {
         return;
       }
       if (!response.ok || !isStream || !response.body) {
-        this.onRefusedStream(response.status);
+        await this.onRefusedStream(response, signal);
         return;
       }
       this.onOpen();
       await this.read(response.body, signal);
     } catch (cause) {
-      this.onStreamEnd(signal, String(cause));
+      this.onStreamEnd(signal, String(cause), this.isOpen && this.liveness.silentMs < CUT_MS);
     }
   }
 
@@ -168,13 +185,16 @@ export class SseLink implements Link {
     }
   }
 
-  private onRefusedStream(status: number): void {
-    this.abort.abort();
+  private async onRefusedStream(response: Response, signal: AbortSignal): Promise<void> {
+    const { status } = response;
     if (status === 401 && this.token && !this.renewed) {
       this.renewed = true;
       this.dialWithToken('unauthorized');
-    } else {
-      this.end({ code: 1006, reason: `status ${status}` });
+      return;
+    }
+    const reason = await sentenceOf(response);
+    if (!signal.aborted) {
+      this.end({ code: 1006, status, reason, retryMs: retryAfterMs(response) });
     }
   }
 
@@ -186,13 +206,17 @@ export class SseLink implements Link {
           this.onStreamMessage(message);
         }
       },
-      onRetry: (delayMs) => void (this.retryMs = delayMs),
+      onRetry: (delayMs) => void (this.retryMs = Math.min(delayMs, MAX_RETRY_MS)),
     });
     const decoder = new TextDecoder();
     const reader = body.getReader();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || signal.aborted) {
+      if (signal.aborted) {
+        void reader.cancel().catch(() => {}); // a fetch that does not heed the signal
+        return;
+      }
+      if (done) {
         this.onStreamEnd(signal, 'the stream ended');
         return;
       }
@@ -202,9 +226,9 @@ export class SseLink implements Link {
     }
   }
 
-  private onStreamEnd(signal: AbortSignal, reason: string): void {
+  private onStreamEnd(signal: AbortSignal, reason: string, cut = false): void {
     if (!signal.aborted) {
-      this.end({ code: 1006, reason });
+      this.end({ code: 1006, reason, cut });
     }
   }
 
@@ -234,6 +258,7 @@ export class SseLink implements Link {
     const channel = this.asked.get(message.channel);
     if (channel) {
       channel.status = 'active';
+      this.renewed = false;
       this.owner.onSubscribed(this, message, channel.position);
       this.settle();
     }
@@ -282,8 +307,8 @@ export class SseLink implements Link {
   private end(info: Omit<CloseInfo, 'proven'>): void {
     if (!this.done) {
       this.release();
-      const retry = this.retryMs === undefined ? {} : { retryMs: this.retryMs };
-      this.owner.onClose(this, { ...retry, ...info, proven: this.proven });
+      const retryMs = info.retryMs ?? this.retryMs;
+      this.owner.onClose(this, { ...info, retryMs, proven: this.proven });
     }
   }
 
@@ -291,8 +316,25 @@ export class SseLink implements Link {
     this.done = true;
     this.isOpen = false;
     this.abort.abort();
+    this.question.stop();
     this.openTimer.stop();
     this.redialTimer.stop();
     this.liveness.stop();
   }
+}
+
+/** What the answer says, for people; an answer of something else than a gateway is called so. */
+async function sentenceOf(response: Response): Promise<string> {
+  const type = response.headers.get('content-type')?.split(';')[0] || 'no content type';
+  if (response.ok) {
+    return `answered with ${type}, which is no stream: does the address reach a gateway?`;
+  }
+  const text = type === 'text/plain' ? await response.text().catch(() => '') : '';
+  const sentence = text.trim().slice(0, SENTENCE_CHARS);
+  return sentence === '' ? `status ${response.status}` : `status ${response.status}: ${sentence}`;
+}
+
+function retryAfterMs(response: Response): number | undefined {
+  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
+  return seconds > 0 ? Math.min(seconds * 1_000, MAX_RETRY_MS) : undefined;
 }

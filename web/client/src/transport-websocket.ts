@@ -3,8 +3,9 @@
 import { Backoff } from './backoff.js';
 import { parseMessage } from './events.js';
 import { Liveness } from './liveness.js';
-import { withToken, type CloseInfo, type Link, type LinkOwner } from './link.js';
+import { CUT_MS, type CloseInfo, type Link, type LinkOwner } from './link.js';
 import type { Resources } from './options.js';
+import { Question } from './question.js';
 import { Session } from './session.js';
 import { Timer } from './timer.js';
 
@@ -20,6 +21,9 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string) => WebSocketLike;
 
+/** Ends that nobody asked for. The other codes are something that the gateway said. */
+const BROKEN_CODES: ReadonlySet<number> = new Set([1002, 1006, 1007, 1009]);
+
 export class WebSocketLink implements Link {
   readonly kind = 'websocket';
   isOpen = false;
@@ -28,6 +32,8 @@ export class WebSocketLink implements Link {
   private proven = false;
   private tokenChanged = false;
   private readonly openTimer = new Timer();
+  private readonly answerTimer = new Timer();
+  private readonly question: Question;
   private readonly liveness: Liveness;
   private readonly session: Session;
 
@@ -48,10 +54,14 @@ export class WebSocketLink implements Link {
         onMessage: (message) => owner.onMessage(this, message),
         onReconnect: (message) => owner.onReconnect(this, message),
         onRefused: (error) => owner.onRefused(this, error),
+        onTokenFault: (cause) => owner.onTokenFault(cause),
+        onOutdated: () => this.onOutdated(),
         onSettled: () => owner.onSettled(this),
       },
       new Backoff(timing.baseDelayMs, timing.maxDelayMs, random),
+      timing.connectTimeoutMs,
     );
+    this.question = new Question(timing.connectTimeoutMs);
     this.liveness = new Liveness({
       silenceMs: timing.silenceMs,
       answerMs: timing.answerMs,
@@ -61,18 +71,19 @@ export class WebSocketLink implements Link {
   }
 
   open(): void {
-    this.openTimer.start(this.resources.timing.connectTimeoutMs, () =>
-      this.end({ code: 1006, reason: 'could not be opened in time' }),
-    );
-    withToken(
+    this.question.ask(
       this.owner.token('connect'),
-      (token) => this.dial(token),
+      (token) => this.dial(token || null),
       (cause) => this.end({ code: 1006, reason: 'no token', tokenFault: { cause } }),
     );
   }
 
   close(): void {
     this.release();
+  }
+
+  get isRefused(): boolean {
+    return this.session.isRefused;
   }
 
   feeds(channel: string): boolean {
@@ -86,6 +97,12 @@ export class WebSocketLink implements Link {
   subscribe(channel: string): void {
     if (this.isOpen) {
       this.session.subscribe(channel);
+    }
+  }
+
+  askAgain(channel: string): void {
+    if (this.isOpen) {
+      this.session.askAgain(channel);
     }
   }
 
@@ -108,9 +125,9 @@ export class WebSocketLink implements Link {
   }
 
   private dial(token: string | null): void {
-    if (this.done) {
-      return;
-    }
+    this.openTimer.start(this.resources.timing.connectTimeoutMs, () =>
+      this.end({ code: 1006, reason: 'could not be opened in time' }),
+    );
     try {
       this.socket = new this.socketClass(this.resources.urls().websocket);
     } catch (cause) {
@@ -130,23 +147,32 @@ export class WebSocketLink implements Link {
     this.isOpen = true;
     this.liveness.start();
     this.owner.onOpen(this);
-    if (!this.done) {
-      this.session.start(token);
-      if (this.tokenChanged) {
-        this.session.renewToken();
-      }
+    if (this.done) {
+      return;
     }
+    if (this.tokenChanged) {
+      this.session.renewToken(); // never the former user's token
+    }
+    this.session.start(this.tokenChanged ? null : token);
+  }
+
+  /** The gateway knows this connection as the former user: only another one can be the new one. */
+  private onOutdated(): void {
+    this.proven = true;
+    this.end({ code: 1000, reason: 'another token', retryMs: 0 });
   }
 
   private onSocketClose(code: number, reason: string): void {
+    const broken = BROKEN_CODES.has(code);
     if (this.isOpen && code !== 1006) {
       this.proven = true; // a close code is something the gateway said
     }
-    this.end({ code, reason });
+    this.end({ code, reason, cut: this.isOpen && broken && this.liveness.silentMs < CUT_MS });
   }
 
   private onText(text: unknown): void {
     this.proven = true;
+    this.answerTimer.stop();
     this.liveness.heard();
     const message = typeof text === 'string' ? parseMessage(text) : null;
     if (message) {
@@ -155,6 +181,11 @@ export class WebSocketLink implements Link {
   }
 
   private send(command: Record<string, unknown>): void {
+    if (!this.proven && !this.answerTimer.running) {
+      this.answerTimer.start(this.resources.timing.answerMs, () =>
+        this.end({ code: 1006, reason: 'no answer to the first command' }),
+      );
+    }
     try {
       this.socket?.send(JSON.stringify(command));
     } catch {
@@ -172,7 +203,9 @@ export class WebSocketLink implements Link {
   private release(): void {
     this.done = true;
     this.isOpen = false;
+    this.question.stop();
     this.openTimer.stop();
+    this.answerTimer.stop();
     this.liveness.stop();
     this.session.stop();
     const socket = this.socket;

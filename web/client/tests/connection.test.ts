@@ -168,7 +168,7 @@ describe('reconnecting', () => {
     gateway.socket.drop();
     expect(connection.status.retryInMs).toBe(1000);
     vi.advanceTimersByTime(1000);
-    gateway.socket.accept();
+    gateway.socket.accept().confirmAuth();
     vi.advanceTimersByTime(10_000);
     expect(connection.status.attempts).toBe(0);
     gateway.socket.drop();

@@ -114,13 +114,19 @@ export class FakeStream {
     return this;
   }
 
-  async refuse(status: number): Promise<void> {
-    this.answer(new Response('no', { status, headers: { 'content-type': 'text/plain' } }));
+  async refuse(status: number, sentence = 'no', headers: Record<string, string> = {}): Promise<void> {
+    this.answer(new Response(sentence, { status, headers: { 'content-type': 'text/plain', ...headers } }));
     await settle();
   }
 
   async breakOff(): Promise<void> {
     this.fail(new TypeError('network'));
+    await settle();
+  }
+
+  /** The network breaks the stream. */
+  async tear(): Promise<void> {
+    this.controller?.error(new TypeError('network'));
     await settle();
   }
 
@@ -210,6 +216,10 @@ export class FakePage {
     }
     vi.stubGlobal('window', this.page);
     vi.stubGlobal('document', this.doc);
+  }
+
+  offline(): void {
+    this.page.dispatchEvent(new Event('offline'));
   }
 
   online(): void {

@@ -47,60 +47,6 @@ struct app {
     struct timer positions;
 };
 
-/* ---- what the bus tells ---- */
-
-static void on_up(unsigned server, void *arg)
-{
-    struct app *a = arg;
-    feeds_on_up(a->gw.feeds, server);
-    control_on_up(a->control);
-}
-
-static void on_down(unsigned server, void *arg)
-{
-    feeds_on_down(((struct app *)arg)->gw.feeds, server);
-}
-
-static void on_reader_up(unsigned server, void *arg)
-{
-    struct app *a = arg;
-    feeds_on_reader_up(a->gw.feeds, server);
-    control_on_up(a->control);
-}
-
-static void on_subscribed(struct str topic, void *arg)
-{
-    feeds_on_subscribed(((struct app *)arg)->gw.feeds, topic);
-}
-
-static void on_message(struct str topic, struct str bytes, void *arg)
-{
-    feeds_on_message(((struct app *)arg)->gw.feeds, topic, bytes);
-}
-
-static void on_control(struct str bytes, void *arg)
-{
-    control_on_message(((struct app *)arg)->control, bytes);
-}
-
-static void on_room(struct str bytes, void *arg)
-{
-    struct app *a = arg;
-    if (a->gw.room) {
-        room_on_message(a->gw.room, bytes);
-    }
-}
-
-static const struct bus_handler bus_handler = {
-    .on_up = on_up,
-    .on_down = on_down,
-    .on_reader_up = on_reader_up,
-    .on_subscribed = on_subscribed,
-    .on_message = on_message,
-    .on_control = on_control,
-    .on_room = on_room,
-};
-
 /* ---- admin port ---- */
 
 static bool is_ready(const struct app *a)
@@ -242,8 +188,7 @@ static bool create_core(struct app *a)
     gw->wheel = wheel_create(gw->loop);
     gw->users = users_create();
     gw->flusher = flusher_create(gw->loop, session_flush_node, &a->metrics.publish_to_write);
-    gw->room = a->settings->room.enabled ? room_create(gw) : NULL;
-    if (!gw->wheel || !gw->users || !gw->flusher || (a->settings->room.enabled && !gw->room)) {
+    if (!gw->wheel || !gw->users || !gw->flusher) {
         return false;
     }
     if (a->settings->broadcaster.compression) {
@@ -260,8 +205,7 @@ static bool create_core(struct app *a)
 static bool create_bus(struct app *a, const char **why)
 {
     struct gw *gw = &a->gw;
-    struct bus_options bus = {
-        .settings = a->settings, .handler = &bus_handler, .arg = a, .metrics = &a->metrics};
+    struct bus_options bus = {.settings = a->settings, .metrics = &a->metrics};
     if (bus_create(gw->loop, &bus, &gw->bus, why) < 0) {
         return false;
     }
@@ -279,7 +223,8 @@ static bool create_bus(struct app *a, const char **why)
     *why = "out of memory";
     a->control = gw->hub ? control_create(gw) : NULL;
     a->drain = a->control ? drain_create(gw, on_drained, a) : NULL;
-    return a->drain != NULL;
+    gw->room = a->settings->room.enabled ? room_create(gw) : NULL;
+    return a->drain && (gw->room || !a->settings->room.enabled);
 }
 
 static bool create_auth(struct app *a, const char **why)

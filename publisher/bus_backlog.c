@@ -19,14 +19,13 @@ enum {
 static void count(struct bus_backlog *b, const struct bus_write *e, int sign)
 {
     struct pub_metrics *m = b->metrics;
+    bool is_kept = e->kept_since_ms > 0;
     int64_t bytes = sign * (int64_t)e->bytes;
-    if (e->kept_since_ms > 0) {
-        m->kept += sign;
-        m->kept_bytes += bytes;
-    } else {
-        m->in_flight += sign;
-        m->in_flight_bytes += bytes;
-    }
+    struct bus_load *load = is_kept ? &b->kept : &b->in_flight;
+    load->events += sign;
+    load->bytes += bytes;
+    *(is_kept ? &m->kept : &m->in_flight) += sign;
+    *(is_kept ? &m->kept_bytes : &m->in_flight_bytes) += bytes;
 }
 
 static struct bus_write *entry_of(struct list *node)
@@ -99,8 +98,8 @@ void bus_backlog_release(struct bus_backlog *b)
 
 bool bus_backlog_is_full(const struct bus_backlog *b)
 {
-    return b->metrics->in_flight >= LIMIT_PUBLISHER_IN_FLIGHT ||
-           b->metrics->in_flight_bytes >= LIMIT_PUBLISHER_IN_FLIGHT_BYTES;
+    return b->in_flight.events >= LIMIT_PUBLISHER_IN_FLIGHT ||
+           b->in_flight.bytes >= LIMIT_PUBLISHER_IN_FLIGHT_BYTES;
 }
 
 void bus_backlog_add(struct bus_backlog *b, struct bus_write *e)
@@ -207,7 +206,7 @@ static void keep(struct bus_backlog *b, struct bus_write *e)
     insert_kept(b, e);
     count(b, e, 1);
     struct bus_write *oldest;
-    while ((b->metrics->kept > KEPT_MAX || b->metrics->kept_bytes > KEPT_BYTES_MAX) &&
+    while ((b->kept.events > KEPT_MAX || b->kept.bytes > KEPT_BYTES_MAX) &&
            (oldest = bus_backlog_first(b, BUS_WRITE_KEPT)) != NULL) {
         bus_backlog_give_up(b, oldest, "too many are kept");
     }

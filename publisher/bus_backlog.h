@@ -32,9 +32,13 @@ struct deadline_queue {
 };
 enum { QUEUE_QUICK, QUEUE_PATIENT, QUEUES }; /* without and with a key */
 
+struct bus_load {
+    int64_t events, bytes;
+};
 struct bus_backlog {
-    struct loop *loop;           /* borrowed */
-    struct pub_metrics *metrics; /* borrowed; its gauges are the counts for the bounds */
+    struct loop *loop;               /* borrowed */
+    struct pub_metrics *metrics;     /* borrowed; its gauges are sums over all servers */
+    struct bus_load in_flight, kept; /* each event counts for one of them: these are bounded */
     struct list lists[BUS_WRITE_STATES];
     struct deadline_queue queues[QUEUES];
     uint64_t kept_ever; /* order of the kept ones */

@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,19 +61,18 @@ static void pump(struct bus_writer *w);
 
 static void renew(struct bus_writer *w);
 
-static void log_refusal(struct bus_writer *w, const struct redisReply *r)
+static void log_refusal(struct bus_writer *w, const struct redis_reply *r)
 {
     uint64_t silenced;
     if (log_limit_pass(&w->refusal_limit, loop_now_ms(w->loop), LOG_INTERVAL_MS, &silenced)) {
-        log_error("redis refused an event", LF_S("error", ((struct str){r->str, r->len})),
-                  LF_U64("silenced", silenced));
+        log_error("redis refused an event", LF_S("error", r->text), LF_U64("silenced", silenced));
     }
 }
 
-static void on_renewed(const struct redisReply *r, void *arg)
+static void on_renewed(const struct redis_reply *r, void *arg)
 {
     struct bus_writer *w = arg;
-    bool done = r && r->type == REDIS_REPLY_INTEGER;
+    bool done = r && r->type == REPLY_INTEGER;
     bus_moves_settle(&w->moves, done);
     if (!done) {
         if (r) {
@@ -106,7 +104,8 @@ static void renew(struct bus_writer *w)
         (void)snprintf(ages[i], sizeof(ages[i]), "%" PRIu64, batch.ages_ms[i]);
         argv[n + 1 + i] = str_of(ages[i]);
     }
-    if (!redis_link_eval(w->link, &w->renew, on_renewed, w, (int)n, (int)(2 * n + 1), argv)) {
+    const struct redis_asker who = {.fn = on_renewed, .arg = w};
+    if (!redis_link_eval(w->link, &w->renew, &who, (int)n, (int)(2 * n + 1), argv)) {
         bus_moves_settle(&w->moves, false);
     }
 }
@@ -119,36 +118,32 @@ static void on_kept_tick(void *arg)
     pump(w);
 }
 
-static bool reply_is(const struct redisReply *r, const char *word)
+static void on_executed(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r)
 {
-    return r->type == REDIS_REPLY_ARRAY && r->elements > 0 &&
-           r->element[0]->type == REDIS_REPLY_STRING && strcmp(r->element[0]->str, word) == 0;
-}
-
-static void on_executed(struct bus_writer *w, struct bus_write *e, const struct redisReply *r)
-{
+    struct str word = redis_reply_text_at(r, 0);
+    struct str kept = redis_reply_text_at(r, 1);
+    enum bus_outcome outcome = BUS_UNKNOWN;
     if (e->kept_since_ms > 0) {
         w->metrics->kept_written++;
     }
-    if (reply_is(r, "ok")) {
-        bus_moves_note(&w->moves, e->argv, e->n_keys, loop_now_ms(w->loop));
-        bus_backlog_tell(&w->backlog, e, BUS_WRITTEN, STR_NONE);
-    } else if (reply_is(r, "again") && r->elements == 2 && r->element[1]->str &&
-               r->element[1]->len > 0) {
-        struct str kept = {r->element[1]->str, r->element[1]->len};
-        bus_moves_note(&w->moves, e->argv, e->n_keys, loop_now_ms(w->loop));
-        bus_backlog_tell(&w->backlog, e, BUS_REPEATED, kept);
-    } else if (reply_is(r, "conflict")) {
-        bus_backlog_tell(&w->backlog, e, BUS_CONFLICT, STR_NONE);
+    if (str_eq(word, STR("ok"))) {
+        outcome = BUS_WRITTEN;
+    } else if (str_eq(word, STR("again")) && kept.n > 0) {
+        outcome = BUS_REPEATED;
+    } else if (str_eq(word, STR("conflict"))) {
+        outcome = BUS_CONFLICT;
     } else {
         log_error("reply of publish.lua not understood", LF_I64("type", r->type));
-        bus_backlog_tell(&w->backlog, e, BUS_UNKNOWN, STR_NONE);
     }
+    if (outcome == BUS_WRITTEN || outcome == BUS_REPEATED) {
+        bus_moves_note(&w->moves, e->argv, e->n_keys, loop_now_ms(w->loop));
+    }
+    bus_backlog_tell(&w->backlog, e, outcome, outcome == BUS_REPEATED ? kept : STR_NONE);
     bus_backlog_drop(&w->backlog, e);
 }
 
 /* Redis has not executed it, and would not execute another now. */
-static void on_refused(struct bus_writer *w, struct bus_write *e, const struct redisReply *r,
+static void on_refused(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r,
                        uint64_t *counter)
 {
     (*counter)++;
@@ -158,7 +153,7 @@ static void on_refused(struct bus_writer *w, struct bus_write *e, const struct r
 }
 
 /* Redis has restarted, or was told to forget; the link has loaded the script again. */
-static void on_no_script(struct bus_writer *w, struct bus_write *e, const struct redisReply *r)
+static void on_no_script(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r)
 {
     if (e->fn && e->attempts < ATTEMPTS_MAX) {
         bus_backlog_move(&w->backlog, e, BUS_WRITE_AGAIN);
@@ -168,7 +163,7 @@ static void on_no_script(struct bus_writer *w, struct bus_write *e, const struct
 }
 
 /* A fault in the data, which would come back each time: nothing is kept. */
-static void on_error_reply(struct bus_writer *w, struct bus_write *e, const struct redisReply *r)
+static void on_error_reply(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r)
 {
     w->metrics->redis_other++;
     log_refusal(w, r);
@@ -185,7 +180,7 @@ static void on_unanswered(struct bus_writer *w, struct bus_write *e)
     }
 }
 
-static void on_reply(const struct redisReply *r, void *arg)
+static void on_reply(const struct redis_reply *r, void *arg)
 {
     struct bus_write *e = arg;
     struct bus_writer *w = e->writer;
@@ -196,6 +191,7 @@ static void on_reply(const struct redisReply *r, void *arg)
     switch (redis_error_of(r)) {
     case REDIS_ERROR_NONE: on_executed(w, e, r); break;
     case REDIS_ERROR_NOSCRIPT: on_no_script(w, e, r); break;
+    case REDIS_ERROR_READONLY:
     case REDIS_ERROR_AWAY: on_refused(w, e, r, &w->metrics->redis_away); break;
     case REDIS_ERROR_FULL: on_refused(w, e, r, &w->metrics->redis_full); break;
     case REDIS_ERROR_DENIED: on_refused(w, e, r, &w->metrics->redis_denied); break;
@@ -218,8 +214,9 @@ static struct bus_write *next_to_send(const struct bus_writer *w)
 
 static bool send_event(struct bus_writer *w, struct bus_write *e)
 {
+    const struct redis_asker who = {.fn = on_reply, .arg = e};
     bus_write_prepare(e, w->history);
-    return redis_link_eval(w->link, &w->publish, on_reply, e, (int)e->n_keys,
+    return redis_link_eval(w->link, &w->publish, &who, (int)e->n_keys,
                            (int)e->n_keys + BUS_WRITE_ARGUMENTS, e->argv);
 }
 
@@ -267,13 +264,13 @@ enum bus_submit bus_writer_submit(struct bus_writer *w, const struct bus_event *
     return BUS_TAKEN;
 }
 
-static void on_servers(const struct redisReply *r, void *arg)
+static void on_servers(const struct redis_reply *r, void *arg)
 {
     struct bus_writer *w = arg;
-    if (!r || r->type != REDIS_REPLY_STRING) {
+    if (!r || r->type != REPLY_TEXT) {
         return; /* compared again with the next beat */
     }
-    w->agrees = str_eq((struct str){r->str, r->len}, w->list_digest);
+    w->agrees = str_eq(r->text, w->list_digest);
     if (!w->agrees) {
         log_error("another list of redis servers is in use: not ready until P:servers says ours");
     }
@@ -286,12 +283,13 @@ static void check_list(struct bus_writer *w)
 {
     const struct str set[] = {STR("SET"), str_of(w->servers_key), w->list_digest, STR("NX")};
     const struct str get[] = {STR("GET"), str_of(w->servers_key)};
-    (void)!redis_link_command(w->link, NULL, NULL, ARRAY_LEN(set), set);
-    (void)!redis_link_command(w->link, on_servers, w, ARRAY_LEN(get), get);
+    const struct redis_asker who = {.fn = on_servers, .arg = w};
+    (void)!redis_link_command(w->link, NULL, ARRAY_LEN(set), set);
+    (void)!redis_link_command(w->link, &who, ARRAY_LEN(get), get);
 }
 
 /* Only a history that still holds is told: gateways would connect anew because of another. */
-static void on_replication(const struct redisReply *r, void *arg)
+static void on_replication(const struct redis_reply *r, void *arg)
 {
     struct bus_writer *w = arg;
     if (!r) {
@@ -306,7 +304,7 @@ static void on_replication(const struct redisReply *r, void *arg)
         str_of(w->beat_channel),
         str_of(redis_link_history(w->link)),
     };
-    (void)!redis_link_command(w->link, NULL, NULL, ARRAY_LEN(argv), argv);
+    (void)!redis_link_command(w->link, NULL, ARRAY_LEN(argv), argv);
 }
 
 static void send_beat(void *arg)
@@ -317,7 +315,8 @@ static void send_beat(void *arg)
     }
     const struct str argv[] = {STR("INFO"), STR("replication")};
     /* Refused when the link is not ready: then there is no sign of life to give. */
-    (void)!redis_link_command(w->link, on_replication, w, ARRAY_LEN(argv), argv);
+    const struct redis_asker who = {.fn = on_replication, .arg = w};
+    (void)!redis_link_command(w->link, &who, ARRAY_LEN(argv), argv);
 }
 
 static void on_ready(void *arg)
@@ -331,8 +330,8 @@ static void on_ready(void *arg)
     w->metrics->redis_unsafe = unsafe;
     w->kept_not_before_ms = 0;
     bus_moves_arrive(&w->moves, str_of(redis_link_history(w->link)), loop_now_ms(w->loop));
-    if (w->metrics->kept > 0) {
-        log_info("writing kept events", LF_I64("kept", w->metrics->kept));
+    if (w->backlog.kept.events > 0) {
+        log_info("writing kept events", LF_I64("kept", w->backlog.kept.events));
     }
     send_beat(w);
     pump(w);
@@ -446,7 +445,8 @@ bool bus_writer_is_ready(const struct bus_writer *w)
 
 bool bus_writer_is_idle(const struct bus_writer *w)
 {
-    return w->metrics->in_flight == 0 && (w->metrics->kept == 0 || !redis_link_is_ready(w->link));
+    return w->backlog.in_flight.events == 0 &&
+           (w->backlog.kept.events == 0 || !redis_link_is_ready(w->link));
 }
 
 struct redis_link *bus_writer_link(struct bus_writer *w)

@@ -245,7 +245,7 @@ static void note_refresh(struct bus_writers *w, struct str contest)
     char now[24];
     int n = snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
     struct str argv[] = {STR("ZADD"), str_of(w->refresh_due), STR("NX"), {now, (size_t)n}, contest};
-    if (!redis_link_command(bus_writers_first_link(w), NULL, NULL, ARRAY_LEN(argv), argv)) {
+    if (!redis_link_command(bus_writers_first_link(w), NULL, ARRAY_LEN(argv), argv)) {
         log_debug("refresh not noted", LF_S("contest", contest));
     }
 }

@@ -4,7 +4,6 @@
  */
 #include "publisher/control.h"
 
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +66,7 @@ static void fail(struct control_job *j, int status, const char *message)
 
 static void send_job(struct control_job *j);
 
-static void on_reply(const struct redisReply *r, void *arg)
+static void on_reply(const struct redis_reply *r, void *arg)
 {
     struct control_job *j = arg;
     if (!r) {
@@ -87,20 +86,22 @@ static void on_reply(const struct redisReply *r, void *arg)
             return;
         }
         break;
+    case REDIS_ERROR_READONLY:
     case REDIS_ERROR_AWAY:
     case REDIS_ERROR_FULL:
     case REDIS_ERROR_DENIED:
     case REDIS_ERROR_OTHER: break;
     }
-    log_error("redis refused a control message", LF_S("error", ((struct str){r->str, r->len})));
+    log_error("redis refused a control message", LF_S("error", r->text));
     fail(j, 503, "Redis refused it");
 }
 
 static void send_job(struct control_job *j)
 {
     struct control *c = j->control;
+    const struct redis_asker who = {.fn = on_reply, .arg = j};
     j->attempts++;
-    if (!redis_link_eval(c->link, &c->script, on_reply, j, j->n_keys, j->n_keys + CONTROL_ARGUMENTS,
+    if (!redis_link_eval(c->link, &c->script, &who, j->n_keys, j->n_keys + CONTROL_ARGUMENTS,
                          j->argv)) {
         fail(j, 503, "Redis cannot be reached");
     }

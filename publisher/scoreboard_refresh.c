@@ -7,7 +7,6 @@
  */
 #include "publisher/scoreboard_refresh.h"
 
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,9 +68,9 @@ struct scoreboard_refresh {
     char period[24];
     struct refresh_call calls[AT_ONCE];
     struct timer next_turn;
-    uint64_t woken_ms; /* the last turn for a run, if it brought nothing; else 0 */
-    bool is_turning;   /* the reply of a turn is awaited */
-    bool turn_again;   /* soon after it: a run has come */
+    uint64_t woken_ms;       /* the last turn for a run, if it brought nothing; else 0 */
+    struct redis_call *turn; /* under way; else NULL */
+    bool turn_again;         /* soon after it: a run has come */
     bool is_stopping;
     struct log_limit denied_limit, failed_limit, redis_limit;
 };
@@ -234,30 +233,27 @@ static void plan_turn(struct scoreboard_refresh *r, int64_t due_ms)
     }
 }
 
-static bool is_answer(const struct redisReply *reply)
+static bool is_answer(const struct redis_reply *reply)
 {
-    return reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
-           reply->element[0]->type == REDIS_REPLY_INTEGER;
+    return reply && reply->type == REPLY_LIST && redis_reply_at(reply, 0).type == REPLY_INTEGER;
 }
 
-static void log_no_answer(struct scoreboard_refresh *r, const struct redisReply *reply)
+static void log_no_answer(struct scoreboard_refresh *r, const struct redis_reply *reply)
 {
     uint64_t silenced;
     enum redis_error e = reply ? redis_error_of(reply) : REDIS_ERROR_AWAY;
-    if (e == REDIS_ERROR_AWAY || e == REDIS_ERROR_NOSCRIPT) {
+    if (e == REDIS_ERROR_AWAY || e == REDIS_ERROR_READONLY || e == REDIS_ERROR_NOSCRIPT) {
         return; /* it passes, and the link says what there is to say */
     }
     if (log_limit_pass(&r->redis_limit, loop_now_ms(r->loop), LOG_INTERVAL_MS, &silenced)) {
-        struct str text = {reply->str, reply->str ? reply->len : 0};
-        log_error("redis refused a scoreboard refresh", LF_S("error", text),
+        log_error("redis refused a scoreboard refresh", LF_S("error", reply->text),
                   LF_U64("silenced", silenced));
     }
 }
 
-static void on_turn(const struct redisReply *reply, void *arg)
+static void on_turn(const struct redis_reply *reply, void *arg)
 {
     struct scoreboard_refresh *r = arg;
-    r->is_turning = false;
     if (!is_answer(reply)) {
         log_no_answer(r, reply);
         for (size_t i = 0; i < AT_ONCE; i++) {
@@ -268,14 +264,13 @@ static void on_turn(const struct redisReply *reply, void *arg)
         return;
     }
     free_reported(r);
-    for (size_t i = 1; i < reply->elements; i++) {
-        const struct redisReply *contest = reply->element[i];
-        begin_call(r, (struct str){contest->str, contest->len});
+    for (size_t i = 1; i < reply->n; i++) {
+        begin_call(r, redis_reply_text_at(reply, i));
     }
-    if (reply->elements > 1) {
+    if (reply->n > 1) {
         r->woken_ms = 0;
     }
-    plan_turn(r, reply->element[0]->integer);
+    plan_turn(r, redis_reply_at(reply, 0).integer);
 }
 
 static struct str word_of(const struct refresh_call *c)
@@ -315,7 +310,7 @@ static void take_turn(void *arg)
 {
     struct scoreboard_refresh *r = arg;
     size_t n_free = count_calls(r, CALL_FREE);
-    if (r->is_turning) {
+    if (r->turn) {
         r->turn_again = true;
         return;
     }
@@ -328,8 +323,9 @@ static void take_turn(void *arg)
     struct str argv[ARGUMENTS_MAX];
     (void)snprintf(room, sizeof(room), "%zu", is_on(r) ? n_free : 0); /* always fits */
     int n = write_arguments(r, str_of(room), argv);
-    r->is_turning = redis_link_eval(r->link, &r->script, on_turn, r, KEYS, n, argv);
-    for (size_t i = 0; r->is_turning && i < AT_ONCE; i++) {
+    const struct redis_asker who = {on_turn, r, &r->turn};
+    bool is_sent = redis_link_eval(r->link, &r->script, &who, KEYS, n, argv);
+    for (size_t i = 0; is_sent && i < AT_ONCE; i++) {
         enum call_state state = r->calls[i].state;
         r->calls[i].reported = state == CALL_DONE || state == CALL_AGAIN;
     }
@@ -341,7 +337,7 @@ void scoreboard_refresh_wake(struct scoreboard_refresh *r)
     if (!is_on(r)) {
         return;
     }
-    if (r->is_turning) {
+    if (r->turn) {
         r->turn_again = true;
     } else if (now - r->woken_ms >= WAKE_GAP_MS) {
         r->woken_ms = now;

@@ -4,43 +4,33 @@
  */
 #include "common/redis/redis_handshake.h"
 
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/redis/redis_link_command.h"
 #include "common/redis/redis_link_internal.h"
 
-/* The value of a key in HELLO's map, or "". */
-static const char *map_value(const redisReply *map, const char *key)
+/* The value of "name:value\r\n" in an answer of INFO; STR_NONE when absent. */
+static struct str info_value(struct str info, struct str name)
 {
-    for (size_t i = 0; i + 1 < map->elements; i += 2) {
-        const redisReply *k = map->element[i];
-        const redisReply *v = map->element[i + 1];
-        if (k->str && v->str && strcmp(k->str, key) == 0) {
-            return v->str;
+    for (struct str rest = info; rest.n > 0;) {
+        const char *end = memchr(rest.p, '\n', rest.n);
+        struct str line = {rest.p, end ? (size_t)(end - rest.p) : rest.n};
+        rest = str_after(rest, end ? line.n + 1 : line.n);
+        line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
+        if (str_starts(line, name) && line.n > name.n && line.p[name.n] == ':') {
+            return str_after(line, name.n + 1);
         }
     }
-    return "";
+    return STR_NONE;
 }
 
-/* Copies the value of "name:value\r\n" in an answer of INFO; "" when absent or too long. */
-static void info_value(const redisReply *info, const char *name, char *out, size_t out_size)
+static void copy_value(struct str info, struct str name, char *out, size_t out_size)
 {
-    out[0] = '\0';
-    size_t name_len = strlen(name);
-    for (const char *line = info->str; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, name, name_len) == 0 && line[name_len] == ':') {
-            const char *value = line + name_len + 1;
-            size_t len = strcspn(value, "\r\n");
-            if (len < out_size) {
-                memcpy(out, value, len);
-                out[len] = '\0';
-            }
-            return;
-        }
-    }
+    struct str value = info_value(info, name);
+    bool fits = value.n > 0 && value.n < out_size;
+    memcpy(out, fits ? value.p : "", fits ? value.n : 0);
+    out[fits ? value.n : 0] = '\0';
 }
 
 static void count_answer(struct redis_link *r)
@@ -51,50 +41,52 @@ static void count_answer(struct redis_link *r)
 }
 
 /* False when the handshake is over: the connection went, or the reply is an error. */
-static bool is_good(struct redis_link *r, const redisReply *reply)
+static bool is_good(struct redis_link *r, const struct redis_reply *reply)
 {
-    if (reply && reply->type == REDIS_REPLY_ERROR) {
-        redis_link_drop(r, reply->str);
+    if (reply && reply->type == REPLY_ERROR) {
+        char why[REDIS_WHY_MAX];
+        (void)snprintf(why, sizeof(why), "%.*s", STR_ARG(reply->text));
+        redis_link_drop(r, why);
     }
-    return reply && reply->type != REDIS_REPLY_ERROR;
+    return reply && reply->type != REPLY_ERROR;
 }
 
-static bool is_good_info(struct redis_link *r, const redisReply *reply)
+static bool is_good_info(struct redis_link *r, const struct redis_reply *reply)
 {
     if (!is_good(r, reply)) {
         return false;
     }
-    if (!reply->str) {
+    if (reply->type != REPLY_TEXT) {
         redis_link_drop(r, "INFO was not answered with a text");
         return false;
     }
     return true;
 }
 
-static void on_done(const redisReply *reply, void *arg)
+static void on_done(const struct redis_reply *reply, void *arg)
 {
     if (is_good(arg, reply)) {
         count_answer(arg);
     }
 }
 
-static void on_info_server(const redisReply *reply, void *arg)
+static void on_info_server(const struct redis_reply *reply, void *arg)
 {
     struct redis_link *r = arg;
     if (is_good_info(r, reply)) {
-        info_value(reply, "run_id", r->run_id, sizeof(r->run_id));
+        copy_value(reply->text, STR("run_id"), r->run_id, sizeof(r->run_id));
         count_answer(r);
     }
 }
 
-static void on_info_replication(const redisReply *reply, void *arg)
+static void on_info_replication(const struct redis_reply *reply, void *arg)
 {
     struct redis_link *r = arg;
     if (!is_good_info(r, reply)) {
         return;
     }
     char replid[REDIS_ID_MAX];
-    info_value(reply, "master_replid", replid, sizeof(replid));
+    copy_value(reply->text, STR("master_replid"), replid, sizeof(replid));
     if (r->run_id[0] == '\0' || replid[0] == '\0') {
         redis_link_drop(r, "INFO names no run_id or no master_replid");
         return;
@@ -103,35 +95,29 @@ static void on_info_replication(const redisReply *reply, void *arg)
     count_answer(r);
 }
 
-bool redis_link_is_same_history(const struct redis_link *r, const redisReply *info)
+bool redis_link_is_same_history(const struct redis_link *r, const struct redis_reply *info)
 {
-    char replid[REDIS_ID_MAX];
     const char *known = strchr(r->history, ':');
-    if (!known || info->type == REDIS_REPLY_ERROR || !info->str) {
-        return true;
-    }
-    info_value(info, "master_replid", replid, sizeof(replid));
-    return replid[0] == '\0' || strcmp(known + 1, replid) == 0;
+    struct str replid = info_value(redis_reply_text(info), STR("master_replid"));
+    return !known || replid.n == 0 || str_eq(str_of(known + 1), replid);
 }
 
 /* Only for a warning: a Redis that refuses this part is good enough. */
-static void on_info_memory(const redisReply *reply, void *arg)
+static void on_info_memory(const struct redis_reply *reply, void *arg)
 {
     struct redis_link *r = arg;
     if (!reply) {
         return;
     }
-    r->eviction[0] = '\0';
-    if (reply->type != REDIS_REPLY_ERROR && reply->str) {
-        info_value(reply, "maxmemory_policy", r->eviction, sizeof(r->eviction));
-    }
+    copy_value(redis_reply_text(reply), STR("maxmemory_policy"), r->eviction, sizeof(r->eviction));
     count_answer(r);
 }
 
 static bool ask(struct redis_link *r, redis_reply_fn fn, struct str command, struct str argument)
 {
+    const struct redis_asker who = {.fn = fn, .arg = r};
     r->handshake_left++;
-    return redis_link_send(r, fn, r, 2, (const struct str[]){command, argument});
+    return redis_link_send(r, &who, 2, (const struct str[]){command, argument});
 }
 
 static bool ask_the_rest(struct redis_link *r)
@@ -145,40 +131,41 @@ static bool ask_the_rest(struct redis_link *r)
     ok = ok && ask(r, on_info_server, STR("INFO"), STR("server")) &&
          ask(r, on_info_replication, STR("INFO"), STR("replication")) &&
          ask(r, on_info_memory, STR("INFO"), STR("memory"));
+    const struct redis_asker who = {.fn = on_done, .arg = r};
     for (size_t i = 0; ok && i < r->o.n_scripts; i++) {
         r->handshake_left++;
-        ok = redis_link_load_script(r, r->o.scripts[i], on_done, r);
+        ok = redis_link_load_script(r, r->o.scripts[i], &who);
     }
     return ok;
 }
 
 /* What is wrong with the server that answered so, or NULL. */
-static const char *objection(const redisReply *hello)
+static const char *objection(const struct redis_reply *hello)
 {
-    if (hello->type == REDIS_REPLY_ERROR) {
-        return strncmp(hello->str, "ERR unknown command", 19) == 0
-                   ? "it does not know HELLO: Redis 6.2 or newer is needed"
-                   : hello->str;
-    }
-    if (hello->type != REDIS_REPLY_MAP) {
+    if (hello->type != REPLY_MAP) {
         return "HELLO was not answered with a map";
     }
-    if (strcmp(map_value(hello, "mode"), "cluster") == 0) {
+    struct str mode = redis_reply_field(hello, STR("mode"));
+    if (str_eq(mode, STR("cluster"))) {
         return "it is a node of a Redis Cluster, which is not supported: use single servers";
     }
-    if (strcmp(map_value(hello, "mode"), "sentinel") == 0) {
+    if (str_eq(mode, STR("sentinel"))) {
         return "it is a Sentinel: its address must begin with redis+sentinel://";
     }
-    if (strcmp(map_value(hello, "role"), "master") != 0) {
+    if (!str_eq(redis_reply_field(hello, STR("role")), STR("master"))) {
         return "it is a replica, not the master";
     }
     return NULL;
 }
 
-static void on_hello(const redisReply *reply, void *arg)
+static void on_hello(const struct redis_reply *reply, void *arg)
 {
     struct redis_link *r = arg;
-    if (!reply) {
+    if (reply && str_starts(reply->text, STR("ERR unknown command"))) {
+        redis_link_drop(r, "it does not know HELLO: Redis 6.2 or newer is needed");
+        return;
+    }
+    if (!is_good(r, reply)) {
         return;
     }
     const char *why = objection(reply);
@@ -208,7 +195,8 @@ void redis_handshake_start(struct redis_link *r)
     argv[argc++] = str_of(name);
     r->handshake_left = 0;
     r->run_id[0] = '\0';
-    if (!redis_link_send(r, on_hello, r, argc, argv)) {
+    const struct redis_asker who = {.fn = on_hello, .arg = r};
+    if (!redis_link_send(r, &who, argc, argv)) {
         redis_link_drop(r, "out of memory");
     }
 }

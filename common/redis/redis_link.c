@@ -204,7 +204,7 @@ static void on_tick(void *arg)
         redis_link_drop(r, why);
     } else if (now - r->last_ping_ms >= PING_MS) {
         r->last_ping_ms = now;
-        if (!redis_link_send(r, NULL, NULL, 1, &STR("PING"))) {
+        if (!redis_link_send(r, NULL, 1, &STR("PING"))) {
             redis_link_drop(r, "out of memory");
         }
     }

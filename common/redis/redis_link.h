@@ -11,20 +11,22 @@
  *
  * Every command's callback fires exactly once: with the reply, or with NULL when the link was lost
  * first (whether Redis executed it is then unknown). Callbacks run from the loop, never inside the
- * call that asked, and may call anything here but redis_link_free(). A PING every 5 s and a limit on
+ * call that asked, and may call anything here but redis_link_free(); who no longer wants an answer
+ * cancels (redis_call.h). A PING every 5 s and a limit on
  * unanswered time find a dead link; a limit on unsent bytes is checked on each command.
- * Host names are resolved without blocking. hiredis stays inside, but for its plain reply value.
+ * Host names are resolved without blocking. The library that speaks the protocol stays inside.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/compiler.h"
+#include "common/redis/redis_call.h"
+#include "common/redis/redis_error.h"
 #include "common/redis/redis_url.h"
 #include "common/str.h"
 
 struct loop;
-struct redisReply; /* hiredis/hiredis.h */
 struct redis_link;
 
 enum redis_link_state {
@@ -42,9 +44,6 @@ struct redis_script {
     char sha[41]; /* filled in by redis_script_init() */
 };
 void redis_script_init(struct redis_script *s, const char *name, const char *text, size_t len);
-
-/* r is valid during the call only; NULL: the link was lost before the answer. */
-typedef void (*redis_reply_fn)(const struct redisReply *r, void *arg);
 
 struct redis_link_handler {
     void (*on_ready)(void *arg);
@@ -83,33 +82,22 @@ static inline bool redis_link_is_ready(const struct redis_link *r)
 const char *redis_link_history(const struct redis_link *r);
 /* Does that still hold, by this answer to INFO replication? A demotion and promotion in place cuts no
  * connection. True when the answer does not say. */
-bool redis_link_is_same_history(const struct redis_link *r, const struct redisReply *info);
+bool redis_link_is_same_history(const struct redis_link *r, const struct redis_reply *info);
 /* Redis' maxmemory_policy as of the last connect: "noeviction", another name, or "" unknown. */
 const char *redis_link_eviction(const struct redis_link *r);
 uint64_t redis_link_connects(const struct redis_link *r); /* times it became READY */
 size_t redis_link_unsent_bytes(const struct redis_link *r);
 
-/* Sends one command. False when not READY or over max_unsent_bytes: then fn is never called.
- * Arguments are copied. fn may be NULL: the reply is ignored. */
-MUST_CHECK bool redis_link_command(struct redis_link *r, redis_reply_fn fn, void *arg, int argc,
+/* Sends one command. False when not READY or over max_unsent_bytes: then nobody is called.
+ * Arguments and *who are copied. who NULL: the reply is ignored. */
+MUST_CHECK bool redis_link_command(struct redis_link *r, const struct redis_asker *who, int argc,
                                    const struct str *argv);
 /* EVALSHA. argv: the keys, then the arguments. A NOSCRIPT reply makes the link load the script
- * again before fn sees the reply, so fn may simply send again. */
+ * again before the asker sees the reply, so that it may simply send again. */
 MUST_CHECK bool redis_link_eval(struct redis_link *r, const struct redis_script *s,
-                                redis_reply_fn fn, void *arg, int n_keys, int argc,
+                                const struct redis_asker *who, int n_keys, int argc,
                                 const struct str *argv);
 /* SUBSCRIBE/UNSUBSCRIBE of all names in commands of at most 256; confirmations and messages come
  * to the handler. False as above. */
 MUST_CHECK bool redis_link_subscribe(struct redis_link *r, const struct str *names, size_t n);
 MUST_CHECK bool redis_link_unsubscribe(struct redis_link *r, const struct str *names, size_t n);
-
-/* What an error reply means, for every user of scripts. */
-enum redis_error {
-    REDIS_ERROR_NONE,     /* not an error reply */
-    REDIS_ERROR_NOSCRIPT, /* send again */
-    REDIS_ERROR_AWAY,     /* READONLY LOADING BUSY MASTERDOWN CLUSTERDOWN TRYAGAIN: not executed */
-    REDIS_ERROR_FULL,     /* OOM, MISCONF, NOREPLICAS: not executed */
-    REDIS_ERROR_DENIED,   /* NOAUTH WRONGPASS NOPERM */
-    REDIS_ERROR_OTHER
-};
-enum redis_error redis_error_of(const struct redisReply *r);

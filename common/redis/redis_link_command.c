@@ -16,14 +16,14 @@
 
 #include "common/log.h"
 #include "common/redis/redis_link_internal.h"
+#include "common/redis/redis_reply_hiredis.h"
 
 enum { NAMES_PER_COMMAND = 256, SCRATCH_KEPT_BYTES = 1024 * 1024 };
 
 struct redis_pending {
-    struct list node;        /* in the link's unanswered */
-    struct redis_link *link; /* borrowed */
-    redis_reply_fn fn;       /* may be NULL */
-    void *arg;
+    struct redis_call call;
+    struct list node;                  /* in the link's unanswered */
+    struct redis_link *link;           /* borrowed */
     const struct redis_script *script; /* of an EVALSHA, else NULL; borrowed */
     uint64_t sent_ms;
 };
@@ -36,32 +36,6 @@ void redis_script_init(struct redis_script *s, const char *name, const char *tex
     for (size_t i = 0; i < sizeof(digest); i++) {
         (void)snprintf(s->sha + 2 * i, 3, "%02x", digest[i]);
     }
-}
-
-enum redis_error redis_error_of(const struct redisReply *r)
-{
-    static const struct {
-        const char *code;
-        enum redis_error error;
-    } codes[] = {
-        {"NOSCRIPT", REDIS_ERROR_NOSCRIPT}, {"READONLY", REDIS_ERROR_AWAY},
-        {"LOADING", REDIS_ERROR_AWAY},      {"BUSY", REDIS_ERROR_AWAY},
-        {"MASTERDOWN", REDIS_ERROR_AWAY},   {"CLUSTERDOWN", REDIS_ERROR_AWAY},
-        {"TRYAGAIN", REDIS_ERROR_AWAY},     {"OOM", REDIS_ERROR_FULL},
-        {"MISCONF", REDIS_ERROR_FULL},      {"NOREPLICAS", REDIS_ERROR_FULL},
-        {"NOAUTH", REDIS_ERROR_DENIED},     {"WRONGPASS", REDIS_ERROR_DENIED},
-        {"NOPERM", REDIS_ERROR_DENIED},
-    };
-    if (!r || r->type != REDIS_REPLY_ERROR) {
-        return REDIS_ERROR_NONE;
-    }
-    size_t len = strcspn(r->str, " ");
-    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-        if (len == strlen(codes[i].code) && memcmp(r->str, codes[i].code, len) == 0) {
-            return codes[i].error;
-        }
-    }
-    return REDIS_ERROR_OTHER;
 }
 
 bool redis_link_oldest_unanswered(const struct redis_link *r, uint64_t *out_ms)
@@ -107,76 +81,81 @@ static bool append(struct redis_link *r, redisCallbackFn *fn, void *arg)
 
 /* --- replies --- */
 
-static void on_reloaded(const redisReply *reply, void *arg)
+static void on_reloaded(const struct redis_reply *reply, void *arg)
 {
     const struct redis_link *r = arg;
-    if (reply && reply->type == REDIS_REPLY_ERROR) {
+    if (reply && reply->type == REPLY_ERROR) {
         log_warn("redis did not load a script", LF_STR("link", r->o.name),
-                 LF_STR("why", reply->str));
+                 LF_S("reason", reply->text));
     }
 }
 
-/* Before the caller sees its error: what it sends again comes behind the script. */
-static void mend(struct redis_link *r, const struct redis_pending *p, const redisReply *reply)
+/* Before the asker sees its error: what it sends again comes behind the script. */
+static void mend(struct redis_link *r, const struct redis_pending *p,
+                 const struct redis_reply *reply)
 {
-    if (redis_error_of(reply) == REDIS_ERROR_NOSCRIPT && p->script) {
-        if (!redis_link_load_script(r, p->script, on_reloaded, r)) {
+    enum redis_error error = redis_error_of(reply);
+    if (error == REDIS_ERROR_NOSCRIPT && p->script) {
+        const struct redis_asker who = {.fn = on_reloaded, .arg = r};
+        if (!redis_link_load_script(r, p->script, &who)) {
             redis_link_restart(r, "a script cannot be loaded again");
         }
-    } else if (redis_error_of(reply) == REDIS_ERROR_AWAY &&
-               strncmp(reply->str, "READONLY", 8) == 0) {
+    } else if (error == REDIS_ERROR_READONLY) {
         redis_link_restart(r, "it has become a replica");
     }
 }
 
-static void on_reply(redisAsyncContext *ac UNUSED, void *reply, void *arg)
+static void on_reply(redisAsyncContext *ac UNUSED, void *data, void *arg)
 {
     struct redis_pending *p = arg;
     struct redis_link *r = p->link;
+    struct redis_reply reply;
     list_del(&p->node);
-    if (!reply) {
+    if (data) {
+        reply = redis_reply_of(data);
+        if (r->state == REDIS_LINK_READY) {
+            mend(r, p, &reply);
+        }
+    } else {
         redis_link_note_loss(r);
-    } else if (r->state == REDIS_LINK_READY) {
-        mend(r, p, reply);
     }
-    if (p->fn) {
-        p->fn(reply, p->arg);
-    }
+    redis_call_end(&p->call, data ? &reply : NULL);
     free(p);
 }
 
-static bool send_encoded(struct redis_link *r, redis_reply_fn fn, void *arg,
+static bool send_encoded(struct redis_link *r, const struct redis_asker *who,
                          const struct redis_script *script)
 {
+    static const struct redis_asker nobody = {0};
     struct redis_pending *p = malloc(sizeof(*p));
     if (!p) {
         return false;
     }
-    *p = (struct redis_pending){
-        .link = r, .fn = fn, .arg = arg, .script = script, .sent_ms = loop_now_ms(r->loop)};
+    *p = (struct redis_pending){.link = r, .script = script, .sent_ms = loop_now_ms(r->loop)};
     if (!append(r, on_reply, p)) {
         free(p);
         return false;
     }
+    redis_call_begin(&p->call, who ? who : &nobody);
     list_push_back(&r->unanswered, &p->node);
     return true;
 }
 
-bool redis_link_send(struct redis_link *r, redis_reply_fn fn, void *arg, int argc,
+bool redis_link_send(struct redis_link *r, const struct redis_asker *who, int argc,
                      const struct str *argv)
 {
     encode_start(r, (size_t)argc);
     for (int i = 0; i < argc; i++) {
         encode(r, argv[i]);
     }
-    return send_encoded(r, fn, arg, NULL);
+    return send_encoded(r, who, NULL);
 }
 
-bool redis_link_load_script(struct redis_link *r, const struct redis_script *s, redis_reply_fn fn,
-                            void *arg)
+bool redis_link_load_script(struct redis_link *r, const struct redis_script *s,
+                            const struct redis_asker *who)
 {
     const struct str argv[] = {STR("SCRIPT"), STR("LOAD"), {s->text, s->len}};
-    return redis_link_send(r, fn, arg, ARRAY_LEN(argv), argv);
+    return redis_link_send(r, who, ARRAY_LEN(argv), argv);
 }
 
 static bool takes_commands(const struct redis_link *r)
@@ -184,14 +163,14 @@ static bool takes_commands(const struct redis_link *r)
     return r->state == REDIS_LINK_READY && redis_link_unsent_bytes(r) <= r->o.max_unsent_bytes;
 }
 
-bool redis_link_command(struct redis_link *r, redis_reply_fn fn, void *arg, int argc,
+bool redis_link_command(struct redis_link *r, const struct redis_asker *who, int argc,
                         const struct str *argv)
 {
-    return takes_commands(r) && redis_link_send(r, fn, arg, argc, argv);
+    return takes_commands(r) && redis_link_send(r, who, argc, argv);
 }
 
-bool redis_link_eval(struct redis_link *r, const struct redis_script *s, redis_reply_fn fn,
-                     void *arg, int n_keys, int argc, const struct str *argv)
+bool redis_link_eval(struct redis_link *r, const struct redis_script *s,
+                     const struct redis_asker *who, int n_keys, int argc, const struct str *argv)
 {
     if (!takes_commands(r)) {
         return false;
@@ -205,29 +184,27 @@ bool redis_link_eval(struct redis_link *r, const struct redis_script *s, redis_r
     for (int i = 0; i < argc; i++) {
         encode(r, argv[i]);
     }
-    return send_encoded(r, fn, arg, s);
+    return send_encoded(r, who, s);
 }
 
 /* --- subscriptions --- */
 
-static struct str text_of(const redisReply *r)
-{
-    return (struct str){r->str, r->str ? r->len : 0};
-}
-
-static void on_push(redisAsyncContext *ac UNUSED, void *reply, void *arg)
+static void on_push(redisAsyncContext *ac UNUSED, void *data, void *arg)
 {
     struct redis_link *r = arg;
-    const redisReply *push = reply;
-    if (!push || push->elements < 3) {
-        return; /* NULL: the link is lost, as on_lost() will say */
+    if (!data) {
+        return; /* the link is lost, as on_lost() will say */
     }
+    const struct redis_reply push = redis_reply_of(data);
     const struct redis_link_handler *h = r->o.handler;
-    struct str kind = text_of(push->element[0]);
-    struct str channel = text_of(push->element[1]);
+    struct str kind = redis_reply_text_at(&push, 0);
+    struct str channel = redis_reply_text_at(&push, 1);
+    if (push.n < 3) {
+        return;
+    }
     if (str_eq(kind, STR("message"))) {
         if (h->on_message) {
-            h->on_message(channel, text_of(push->element[2]), r->o.arg);
+            h->on_message(channel, redis_reply_text_at(&push, 2), r->o.arg);
         }
     } else if (str_eq(kind, STR("subscribe"))) {
         if (h->on_subscribed) {

@@ -3,7 +3,6 @@
 #include "gateway/bus/bus.h"
 
 #include <errno.h>
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,10 @@
 struct bus {
     const struct bus_handler *handler; /* static */
     void *arg;
+    struct {
+        const struct bus_listener *listener; /* static; NULL: nobody listens */
+        void *arg;
+    } channels[BUS_CHANNELS];
     struct gw_metrics *metrics; /* borrowed */
     struct redis_script topic_script;
     char digest[SERVER_LIST_DIGEST_MAX];
@@ -71,9 +74,8 @@ void bus_unsubscribe(struct bus *b, struct str topic)
 
 /* ---- what the servers tell ---- */
 
-static void on_links(void *arg)
+void bus_on_links(struct bus *b)
 {
-    struct bus *b = arg;
     if (bus_is_up(b)) {
         b->was_up = true;
         b->down_since_ms = 0;
@@ -83,71 +85,55 @@ static void on_links(void *arg)
     b->metrics->redis_up = bus_is_up(b);
 }
 
-static void on_up(unsigned server, void *arg)
+static void tell_listeners(const struct bus *b)
 {
-    struct bus *b = arg;
-    b->handler->on_up(server, b->arg);
+    for (size_t i = 0; i < BUS_CHANNELS; i++) {
+        const struct bus_listener *l = b->channels[i].listener;
+        if (l && l->on_up) {
+            l->on_up(b->channels[i].arg);
+        }
+    }
 }
 
-static void on_down(unsigned server, void *arg)
+void bus_on_up(struct bus *b, unsigned server)
 {
-    struct bus *b = arg;
+    b->handler->on_up(server, b->arg);
+    tell_listeners(b);
+}
+
+void bus_on_down(struct bus *b, unsigned server)
+{
     b->handler->on_down(server, b->arg);
 }
 
-static void on_reader_up(unsigned server, void *arg)
+void bus_on_reader_up(struct bus *b, unsigned server)
 {
-    struct bus *b = arg;
     b->handler->on_reader_up(server, b->arg);
+    tell_listeners(b);
 }
 
-static void on_subscribed(unsigned server, struct str name, void *arg)
+void bus_on_subscribed(struct bus *b, unsigned server, struct str name)
 {
-    struct bus *b = arg;
     char text[16];
     b->handler->on_subscribed(topic_of(server, name, text), b->arg);
 }
 
-static void on_message(unsigned server, struct str name, struct str bytes, void *arg)
+void bus_on_message(struct bus *b, unsigned server, struct str name, struct str bytes)
 {
-    struct bus *b = arg;
+    static const struct str names[] = {[BUS_CONTROL] = {"control", 7}, [BUS_ROOM] = {"room", 4}};
     char text[16];
-    if (str_eq(name, STR("control"))) {
-        b->handler->on_control(bytes, b->arg);
-    } else if (str_eq(name, STR("room"))) {
-        b->handler->on_room(bytes, b->arg);
-    } else {
-        b->handler->on_message(topic_of(server, name, text), bytes, b->arg);
+    for (size_t i = 0; i < BUS_CHANNELS; i++) {
+        if (str_eq(name, names[i])) {
+            if (b->channels[i].listener) {
+                b->channels[i].listener->on_message(bytes, b->channels[i].arg);
+            }
+            return;
+        }
     }
+    b->handler->on_message(topic_of(server, name, text), bytes, b->arg);
 }
-
-static const struct bus_server_handler server_handler = {
-    .on_links = on_links,
-    .on_up = on_up,
-    .on_down = on_down,
-    .on_reader_up = on_reader_up,
-    .on_subscribed = on_subscribed,
-    .on_message = on_message,
-};
 
 /* ---- reads ---- */
-
-struct read_call {
-    bus_read_fn fn;
-    void *arg;
-};
-struct str bus_reply_str(const struct redisReply *r)
-{
-    if (!r || (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_STATUS)) {
-        return STR_NONE;
-    }
-    return (struct str){r->str, r->len};
-}
-
-struct str bus_page_entry(const struct bus_page *p, size_t i)
-{
-    return bus_reply_str(p->entries->element[i]);
-}
 
 /* What clients are told must be a position, whatever Redis says. */
 static bool parse_last(struct str epoch, struct str last, uint64_t *out)
@@ -163,45 +149,36 @@ static bool parse_last(struct str epoch, struct str last, uint64_t *out)
     return true;
 }
 
-static bool parse_page(const struct redisReply *r, struct bus_page *out)
+static bool parse_page(const struct redis_reply *r, struct bus_page *out)
 {
-    if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != 5 ||
-        r->element[2]->type != REDIS_REPLY_ARRAY) {
+    if (r->type != REPLY_LIST || r->n != 5) {
         return false;
     }
-    out->epoch = bus_reply_str(r->element[0]);
-    if (!parse_last(out->epoch, bus_reply_str(r->element[1]), &out->last)) {
-        return false;
-    }
-    out->entries = r->element[2];
-    out->n_entries = r->element[2]->elements;
-    out->state[1] = bus_reply_str(r->element[3]);
-    out->state[0] = bus_reply_str(r->element[4]);
-    return true;
+    *out = (struct bus_page){
+        .epoch = redis_reply_text_at(r, 0),
+        .entries = redis_reply_at(r, 2),
+        .state = {redis_reply_text_at(r, 4), redis_reply_text_at(r, 3)},
+    };
+    return out->entries.type == REPLY_LIST &&
+           parse_last(out->epoch, redis_reply_text_at(r, 1), &out->last);
 }
 
-static void on_page(const struct redisReply *r, void *arg)
+bool bus_page_of(const struct redis_reply *r, struct bus_page *out)
 {
-    struct read_call *c = arg;
-    struct bus_page page;
-    bool ok = parse_page(r, &page);
-
-    if (r && !ok) {
+    if (!r) {
+        return false;
+    }
+    bool ok = parse_page(r, out);
+    if (!ok) {
         log_warn("a topic could not be read",
-                 LF_STR("answer", r->type == REDIS_REPLY_ERROR ? r->str : "malformed"));
+                 LF_S("answer", r->type == REPLY_ERROR ? r->text : STR("malformed")));
     }
-    c->fn(ok ? &page : NULL, c->arg);
-    free(c);
+    return ok;
 }
 
-bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, void *arg)
+bool bus_read_topic(struct bus *b, const struct bus_read *q, const struct redis_asker *who)
 {
     char epoch[EPOCH_LEN + 1], after[24], count[16];
-    struct read_call *c = malloc(sizeof(*c));
-    if (!c) {
-        return false;
-    }
-    *c = (struct read_call){fn, arg};
     snprintf(epoch, sizeof(epoch), "%016" PRIx64, random_u64());
     struct str argv[] = {
         {epoch, EPOCH_LEN}, {after, (size_t)snprintf(after, sizeof(after), "%" PRIu64, q->after)},
@@ -210,17 +187,14 @@ bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, voi
     };
     _Static_assert(LIMIT_LOG_PAGE_BYTES == 262144, "the literal above");
     struct bus_server *server = b->servers[bus_server_of(b, q->topic)];
-    if (!bus_server_eval(server, name_in_redis(q->topic), on_page, c, ARRAY_LEN(argv), argv)) {
-        free(c);
-        return false;
-    }
-    b->metrics->log_reads++;
-    return true;
+    bool sent = bus_server_eval(server, name_in_redis(q->topic), who, ARRAY_LEN(argv), argv);
+    b->metrics->log_reads += sent;
+    return sent;
 }
 
-bool bus_command(struct bus *b, bus_reply_fn fn, void *arg, int argc, const struct str *argv)
+bool bus_command(struct bus *b, const struct redis_asker *who, int argc, const struct str *argv)
 {
-    return bus_server_command(b->servers[0], fn, arg, argc, argv);
+    return bus_server_command(b->servers[0], who, argc, argv);
 }
 
 /* ---- life ---- */
@@ -231,8 +205,7 @@ static int create_servers(struct bus *b, struct loop *l, const struct settings *
     struct bus_server_options o = {
         .loop = l,
         .channel = s->redis.channel,
-        .handler = &server_handler,
-        .arg = b,
+        .bus = b,
         .metrics = b->metrics,
         .topic_script = &b->topic_script,
     };
@@ -261,8 +234,6 @@ int bus_create(struct loop *l, const struct bus_options *o, struct bus **out_bus
     if (!b) {
         return -ENOMEM;
     }
-    b->handler = o->handler;
-    b->arg = o->arg;
     b->metrics = o->metrics;
     b->down_since_ms = clock_mono_ms();
     redis_script_init(&b->topic_script, "topic", topic_lua, topic_lua_len);
@@ -283,6 +254,19 @@ struct bus *bus_free(struct bus *b)
         free(b);
     }
     return NULL;
+}
+
+void bus_set_handler(struct bus *b, const struct bus_handler *handler, void *arg)
+{
+    b->handler = handler;
+    b->arg = arg;
+}
+
+void bus_listen(struct bus *b, enum bus_channel channel, const struct bus_listener *listener,
+                void *arg)
+{
+    b->channels[channel].listener = listener;
+    b->channels[channel].arg = arg;
 }
 
 void bus_start(struct bus *b)

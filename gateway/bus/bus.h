@@ -7,7 +7,7 @@
  * probe and answers questions. The bus knows topics by their names without the prefix; what the
  * messages mean is feed.c's and control.c's business.
  *
- * Order after a connect: control, beat and probe first, then what the handler subscribes in
+ * Order after a connect: control, room, beat and probe first, then what the handler subscribes in
  * on_up(). Callbacks run from the loop, never inside a call.
  */
 #include <stdbool.h>
@@ -15,15 +15,15 @@
 #include <stdint.h>
 
 #include "common/compiler.h"
-#include "common/redis/redis_url.h"
+#include "common/redis/redis_call.h"
 #include "common/str.h"
 
 struct bus;
 struct loop;
-struct redisReply;
 struct gw_metrics;
 struct settings;
 
+/* Whoever wants topics: the feeds. */
 struct bus_handler {
     /* A server's subscriber is there: subscribe what is wanted of it. */
     void (*on_up)(unsigned server, void *arg);
@@ -32,21 +32,28 @@ struct bus_handler {
     void (*on_reader_up)(unsigned server, void *arg); /* it can be asked (again) */
     void (*on_subscribed)(struct str topic, void *arg);
     void (*on_message)(struct str topic, struct str bytes, void *arg);
-    void (*on_control)(struct str bytes, void *arg);
-    void (*on_room)(struct str bytes, void *arg);
+};
+
+/* What is no topic, and comes from the first server only. */
+enum bus_channel { BUS_CONTROL, BUS_ROOM, BUS_CHANNELS };
+struct bus_listener {
+    void (*on_up)(void *arg); /* a link is there again: messages may have been lost. May be NULL */
+    void (*on_message)(struct str bytes, void *arg);
 };
 
 struct bus_options {
-    const struct settings *settings;
-    const struct bus_handler *handler; /* static */
-    void *arg;
-    struct gw_metrics *metrics; /* borrowed */
+    const struct settings *settings; /* during the call only */
+    struct gw_metrics *metrics;      /* borrowed */
 };
 /* *out_why: static text when the settings cannot be used (a bad URL). */
 MUST_CHECK int bus_create(struct loop *l, const struct bus_options *o, struct bus **out_bus,
                           const char **out_why);
-struct bus *bus_free(struct bus *b); /* accepts NULL; pending reads end with NULL */
+struct bus *bus_free(struct bus *b); /* accepts NULL; what was asked is answered NULL */
 DEFINE_AUTO(bus)
+/* Both before bus_start(): one handler, one listener per channel; static. */
+void bus_set_handler(struct bus *b, const struct bus_handler *handler, void *arg);
+void bus_listen(struct bus *b, enum bus_channel channel, const struct bus_listener *listener,
+                void *arg);
 void bus_start(struct bus *b);
 
 /* Where a topic lives (common/redis/server_list.h); `all` of server 2 is the topic `all/2` here. */
@@ -63,29 +70,27 @@ uint64_t bus_down_ms(const struct bus *b);
 void bus_subscribe(struct bus *b, struct str topic);
 void bus_unsubscribe(struct bus *b, struct str topic);
 
-/* What topic.lua found. Strings are valid during the callback. */
-struct bus_page {
-    struct str epoch;
-    uint64_t last; /* newest offset of the topic */
-    const struct redisReply *entries;
-    size_t n_entries;
-    struct str state[2]; /* newest scoreboards: private, public; "" when none or not asked */
-};
-struct str bus_page_entry(const struct bus_page *p, size_t i);
-/* page NULL: no answer (link lost, error reply, nonsense); the error was counted and logged. */
-typedef void (*bus_read_fn)(const struct bus_page *page, void *arg);
 struct bus_read {
     struct str topic;
     uint64_t after; /* entries from after + 1 on */
     uint32_t count; /* 0: position only */
     bool states;    /* the newest scoreboards too */
 };
-/* False: the reader is away (on_reader_up() will come). */
-MUST_CHECK bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, void *arg);
+/* Asks topic.lua; the answer is for bus_page_of(). False: the reader is away (on_reader_up() will
+ * come). */
+MUST_CHECK bool bus_read_topic(struct bus *b, const struct bus_read *q,
+                               const struct redis_asker *who);
+
+/* What topic.lua found. Strings are valid during the callback. */
+struct bus_page {
+    struct str epoch;
+    uint64_t last;              /* newest offset of the topic */
+    struct redis_reply entries; /* a list of texts */
+    struct str state[2];        /* newest scoreboards: private, public; "" when none or not asked */
+};
+/* False: no answer (r is NULL), an error reply, or nonsense; the last two are logged. */
+bool bus_page_of(const struct redis_reply *r, struct bus_page *out);
 
 /* Any command on the first server's reader, its first argument after the name prefixed with `P:`. */
-typedef void (*bus_reply_fn)(const struct redisReply *r, void *arg);
-MUST_CHECK bool bus_command(struct bus *b, bus_reply_fn fn, void *arg, int argc,
+MUST_CHECK bool bus_command(struct bus *b, const struct redis_asker *who, int argc,
                             const struct str *argv);
-/* For lists of strings in replies. */
-struct str bus_reply_str(const struct redisReply *r);

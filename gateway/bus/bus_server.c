@@ -3,7 +3,6 @@
 #include "gateway/bus/bus_server.h"
 
 #include <errno.h>
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +95,7 @@ static void note_links(struct bus_server *b)
     bool up = bus_server_is_up(b);
     if (up != b->is_up) {
         b->is_up = up;
-        b->o.handler->on_links(b->o.arg);
+        bus_on_links(b->o.bus);
     }
 }
 
@@ -107,13 +106,13 @@ static void restart_both(struct bus_server *b, const char *why)
     redis_link_restart(b->reader, why);
 }
 
-static void on_servers(const struct redisReply *r, void *arg)
+static void on_servers(const struct redis_reply *r, void *arg)
 {
     struct bus_server *b = arg;
-    if (!r || r->type != REDIS_REPLY_STRING) {
+    if (!r || r->type != REPLY_TEXT) {
         return; /* asked again at the next sign of life */
     }
-    bool agrees = str_eq((struct str){r->str, r->len}, b->o.list_digest);
+    bool agrees = str_eq(r->text, b->o.list_digest);
     if (!agrees) {
         log_error("another list of redis servers is in use: not ready until P:servers says ours",
                   LF_U64("server", b->o.index));
@@ -129,8 +128,9 @@ static void check_list(struct bus_server *b)
     struct str key = {name, full_name(b, STR("servers"), name)};
     struct str set[] = {STR("SET"), key, b->o.list_digest, STR("NX")};
     struct str get[] = {STR("GET"), key};
-    if (!redis_link_command(b->reader, NULL, NULL, ARRAY_LEN(set), set) ||
-        !redis_link_command(b->reader, on_servers, b, ARRAY_LEN(get), get)) {
+    const struct redis_asker who = {.fn = on_servers, .arg = b};
+    if (!redis_link_command(b->reader, NULL, ARRAY_LEN(set), set) ||
+        !redis_link_command(b->reader, &who, ARRAY_LEN(get), get)) {
         log_debug("list of servers not compared");
     }
 }
@@ -140,7 +140,7 @@ static void send_probe(struct bus_server *b)
     char name[NAME_MAX_BYTES];
     struct str argv[] = {
         STR("PUBLISH"), {name, full_name(b, str_of(b->probe_name), name)}, STR("1")};
-    if (!redis_link_command(b->reader, NULL, NULL, ARRAY_LEN(argv), argv)) {
+    if (!redis_link_command(b->reader, NULL, ARRAY_LEN(argv), argv)) {
         log_debug("probe not sent");
     }
 }
@@ -209,7 +209,7 @@ static void on_subscriber_ready(void *arg)
     if (!redis_link_subscribe(b->subscriber, names, n)) {
         return; /* lost again already: on_lost follows */
     }
-    b->o.handler->on_up(b->o.index, b->o.arg);
+    bus_on_up(b->o.bus, b->o.index);
 }
 
 /* Only what was there can be lost: on_lost also comes for each connection that fails. */
@@ -228,14 +228,14 @@ static void on_subscriber_lost(const char *why, void *arg)
     (void)topic_names_take(b->to_join, &n); /* what was to be sent is void now */
     (void)topic_names_take(b->to_leave, &n);
     log_debug("subscriber lost", LF_U64("server", b->o.index), LF_STR("why", why));
-    b->o.handler->on_down(b->o.index, b->o.arg);
+    bus_on_down(b->o.bus, b->o.index);
 }
 
 static void on_subscriber_subscribed(struct str channel, void *arg)
 {
     struct bus_server *b = arg;
     if (channel.n > b->prefix_len) {
-        b->o.handler->on_subscribed(b->o.index, str_after(channel, b->prefix_len), b->o.arg);
+        bus_on_subscribed(b->o.bus, b->o.index, str_after(channel, b->prefix_len));
     }
 }
 
@@ -251,7 +251,7 @@ static void on_subscriber_message(struct str channel, struct str payload, void *
     } else if (str_eq(name, str_of(b->probe_name))) {
         b->probe_back_ms = clock_mono_ms();
     } else {
-        b->o.handler->on_message(b->o.index, name, payload, b->o.arg);
+        bus_on_message(b->o.bus, b->o.index, name, payload);
     }
 }
 
@@ -267,7 +267,7 @@ static void on_reader_ready(void *arg)
         log_warn("redis may evict keys: set maxmemory-policy noeviction",
                  LF_STR("policy", eviction));
     }
-    b->o.handler->on_reader_up(b->o.index, b->o.arg);
+    bus_on_reader_up(b->o.bus, b->o.index);
 }
 
 static void on_reader_lost(const char *why, void *arg)
@@ -292,8 +292,8 @@ static const struct redis_link_handler reader_handler = {
 
 /* ---- questions ---- */
 
-bool bus_server_eval(struct bus_server *b, struct str name, bus_server_reply_fn fn, void *arg,
-                     int argc, const struct str *argv)
+bool bus_server_eval(struct bus_server *b, struct str name, const struct redis_asker *who, int argc,
+                     const struct str *argv)
 {
     char key[NAME_MAX_BYTES];
     struct str all[9];
@@ -303,10 +303,10 @@ bool bus_server_eval(struct bus_server *b, struct str name, bus_server_reply_fn 
     }
     all[0] = (struct str){key, n};
     memcpy(all + 1, argv, (size_t)argc * sizeof(*argv));
-    return redis_link_eval(b->reader, b->o.topic_script, fn, arg, 1, argc + 1, all);
+    return redis_link_eval(b->reader, b->o.topic_script, who, 1, argc + 1, all);
 }
 
-bool bus_server_command(struct bus_server *b, bus_server_reply_fn fn, void *arg, int argc,
+bool bus_server_command(struct bus_server *b, const struct redis_asker *who, int argc,
                         const struct str *argv)
 {
     char key[NAME_MAX_BYTES];
@@ -316,7 +316,7 @@ bool bus_server_command(struct bus_server *b, bus_server_reply_fn fn, void *arg,
     }
     memcpy(copy, argv, (size_t)argc * sizeof(*copy));
     copy[1] = (struct str){key, full_name(b, argv[1], key)};
-    return copy[1].n > 0 && redis_link_command(b->reader, fn, arg, argc, copy);
+    return copy[1].n > 0 && redis_link_command(b->reader, who, argc, copy);
 }
 
 /* ---- life ---- */

@@ -2,41 +2,29 @@
 #pragma once
 /* bus_server: a gateway's two connections to one Redis (bus.h says why two).
  *
- * Callbacks run from the loop. Order after a connect: control, beat and probe first, then what
- * the handler subscribes in on_up(). A server is up when both links are ready and its P:servers
- * names the same list of servers as ours.
+ * A server is up when both links are ready and its P:servers names the same list of servers as ours.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/compiler.h"
+#include "common/redis/redis_call.h"
 #include "common/str.h"
 
+struct bus;
 struct bus_server;
 struct gw_metrics;
 struct loop;
-struct redisReply;
 struct redis_script;
-
-struct bus_server_handler {
-    void (*on_links)(void *arg); /* bus_server_is_up() changed */
-    void (*on_up)(unsigned server, void *arg);
-    void (*on_down)(unsigned server, void *arg);
-    void (*on_reader_up)(unsigned server, void *arg);
-    /* Names are without the prefix `P:`. */
-    void (*on_subscribed)(unsigned server, struct str name, void *arg);
-    void (*on_message)(unsigned server, struct str name, struct str bytes, void *arg);
-};
 
 struct bus_server_options {
     struct loop *loop; /* borrowed, as the rest */
     unsigned index;
-    const char *url;                          /* during the call only */
-    const char *channel;                      /* during the call only: P */
-    struct str list_digest;                   /* what P:servers must say */
-    const struct bus_server_handler *handler; /* static */
-    void *arg;
+    const char *url;        /* during the call only */
+    const char *channel;    /* during the call only: P */
+    struct str list_digest; /* what P:servers must say */
+    struct bus *bus;
     struct gw_metrics *metrics;
     struct redis_script *topic_script;
 };
@@ -50,10 +38,17 @@ bool bus_server_is_up(const struct bus_server *b);
 void bus_server_subscribe(struct bus_server *b, struct str name);
 void bus_server_unsubscribe(struct bus_server *b, struct str name);
 
-typedef void (*bus_server_reply_fn)(const struct redisReply *r, void *arg);
 /* topic.lua on this name. False: the reader is away. */
-MUST_CHECK bool bus_server_eval(struct bus_server *b, struct str name, bus_server_reply_fn fn,
-                                void *arg, int argc, const struct str *argv);
+MUST_CHECK bool bus_server_eval(struct bus_server *b, struct str name,
+                                const struct redis_asker *who, int argc, const struct str *argv);
 /* A command whose first argument after its name gets the prefix. */
-MUST_CHECK bool bus_server_command(struct bus_server *b, bus_server_reply_fn fn, void *arg,
-                                   int argc, const struct str *argv);
+MUST_CHECK bool bus_server_command(struct bus_server *b, const struct redis_asker *who, int argc,
+                                   const struct str *argv);
+
+/* bus.c: what a server tells. Names are without the prefix `P:`. */
+void bus_on_links(struct bus *b); /* bus_server_is_up() changed */
+void bus_on_up(struct bus *b, unsigned server);
+void bus_on_down(struct bus *b, unsigned server);
+void bus_on_reader_up(struct bus *b, unsigned server);
+void bus_on_subscribed(struct bus *b, unsigned server, struct str name);
+void bus_on_message(struct bus *b, unsigned server, struct str name, struct str bytes);

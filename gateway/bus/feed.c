@@ -18,13 +18,15 @@
 static void feed_free(struct feed *f)
 {
     list_del(&f->node);
+    redis_call_cancel(&f->reading);
+    redis_call_cancel(&f->confirming);
+    redis_call_cancel(&f->asking_scoreboards);
     feed_drop_waiting(f);
     feed_ring_clear(f);
     feed_drop_backfill(f);
     free(f);
 }
 
-/* Leaves the topic. The memory stays until the reader has answered what was asked for it. */
 static void feed_leave(struct feed *f)
 {
     struct feeds *all = f->feeds;
@@ -32,39 +34,26 @@ static void feed_leave(struct feed *f)
     bus_unsubscribe(all->bus, f->topic);
     (void)strmap_remove(&all->by_topic, f->topic);
     all->metrics->topics = (int64_t)all->by_topic.count;
-    f->dead = true;
-    if (f->reads == 0) {
-        feed_free(f);
-    }
+    feed_free(f);
 }
 
-bool feed_answered(struct feed *f)
+/* What could not be asked, or was not answered. */
+static void feed_retry(struct feed *f)
 {
-    f->reads--;
-    if (f->dead && f->reads == 0) {
-        feed_free(f);
-        return false;
-    }
-    return !f->dead;
+    feed_retry_read(f);
+    feed_retry_backfill(f);
+    feed_retry_confirm(f);
+    feed_retry_scoreboards(f);
 }
 
 static void tick_feed(struct feed *f, uint64_t now)
 {
-    if (f->dead) {
-        return;
-    }
     feed_ring_bound(f);
     if (!f->owner && now - f->idle_since_ms >= LIMIT_TOPIC_LINGER_MS) {
         feed_leave(f);
         return;
     }
-    feed_retry_backfill(f);
-    feed_retry_confirm(f);
-    feed_retry_scoreboards(f);
-    if (f->read_owed && !f->read_pending && f->state == FEED_READING) {
-        feed_start_read(f);
-        return;
-    }
+    feed_retry(f);
     if (f->state == FEED_LIVE && now - f->quiet_since_ms >= QUIET_CHECK_MS) {
         f->quiet_since_ms = now;
         feed_check_position(f);
@@ -85,6 +74,80 @@ static void on_tick(void *arg)
     }
 }
 
+/* ---- links ---- */
+
+static void feed_join(struct feed *f)
+{
+    f->state = FEED_SUBSCRIBING;
+    f->quiet_since_ms = clock_mono_ms();
+    bus_subscribe(f->feeds->bus, f->topic);
+}
+
+static void on_up(unsigned server, void *arg)
+{
+    struct feeds *all = arg;
+    all->subscribers_up |= 1u << server;
+    LIST_FOR_EACH (it, next, &all->all) {
+        struct feed *f = LIST_ENTRY(it, struct feed, node);
+        if (f->server == server) {
+            feed_join(f);
+        }
+    }
+}
+
+static void on_down(unsigned server, void *arg)
+{
+    struct feeds *all = arg;
+    all->subscribers_up &= ~(1u << server);
+    LIST_FOR_EACH (it, next, &all->all) {
+        struct feed *f = LIST_ENTRY(it, struct feed, node);
+        if (f->server == server) {
+            f->state = FEED_AWAY;
+            redis_call_cancel(&f->reading); /* perhaps older than the next subscription */
+            feed_drop_waiting(f);
+        }
+    }
+}
+
+static void on_reader_up(unsigned server, void *arg)
+{
+    struct feeds *all = arg;
+    LIST_FOR_EACH (it, next, &all->all) {
+        struct feed *f = LIST_ENTRY(it, struct feed, node);
+        if (f->server == server) {
+            feed_retry(f);
+        }
+    }
+}
+
+static void on_subscribed(struct str topic, void *arg)
+{
+    struct feeds *all = arg;
+    struct feed *f = strmap_get(&all->by_topic, topic);
+    if (f && f->state == FEED_SUBSCRIBING) {
+        feed_start_read(f);
+    }
+}
+
+static void on_message(struct str topic, struct str bytes, void *arg)
+{
+    struct feeds *all = arg;
+    struct feed *f = strmap_get(&all->by_topic, topic);
+    if (f && f->state != FEED_AWAY) {
+        feed_take_message(f, bytes);
+    }
+}
+
+static const struct bus_handler bus_handler = {
+    .on_up = on_up,
+    .on_down = on_down,
+    .on_reader_up = on_reader_up,
+    .on_subscribed = on_subscribed,
+    .on_message = on_message,
+};
+
+/* ---- life ---- */
+
 struct feeds *feeds_create(struct loop *l, const struct feeds_options *o)
 {
     struct feeds *all = calloc(1, sizeof(*all));
@@ -103,6 +166,7 @@ struct feeds *feeds_create(struct loop *l, const struct feeds_options *o)
         return NULL;
     }
     timer_start_every_ms(&all->tick, TICK_MS);
+    bus_set_handler(o->bus, &bus_handler, all);
     return all;
 }
 
@@ -119,70 +183,6 @@ struct feeds *feeds_free(struct feeds *all)
     return NULL;
 }
 
-/* ---- links ---- */
-
-static void feed_join(struct feed *f)
-{
-    f->state = FEED_SUBSCRIBING;
-    f->quiet_since_ms = clock_mono_ms();
-    bus_subscribe(f->feeds->bus, f->topic);
-}
-
-void feeds_on_up(struct feeds *all, unsigned server)
-{
-    all->subscribers_up |= 1u << server;
-    LIST_FOR_EACH (it, next, &all->all) {
-        struct feed *f = LIST_ENTRY(it, struct feed, node);
-        if (!f->dead && f->server == server) {
-            feed_join(f);
-        }
-    }
-}
-
-void feeds_on_down(struct feeds *all, unsigned server)
-{
-    all->subscribers_up &= ~(1u << server);
-    LIST_FOR_EACH (it, next, &all->all) {
-        struct feed *f = LIST_ENTRY(it, struct feed, node);
-        if (f->server == server) {
-            f->state = FEED_AWAY;
-            f->read_stale = f->read_pending;
-            feed_drop_waiting(f);
-        }
-    }
-}
-
-void feeds_on_reader_up(struct feeds *all, unsigned server)
-{
-    LIST_FOR_EACH (it, next, &all->all) {
-        struct feed *f = LIST_ENTRY(it, struct feed, node);
-        if (f->server != server) {
-            continue;
-        }
-        if (!f->dead && f->read_owed && !f->read_pending && f->state == FEED_READING) {
-            feed_start_read(f);
-        }
-        feed_retry_backfill(f);
-        feed_retry_confirm(f);
-    }
-}
-
-void feeds_on_subscribed(struct feeds *all, struct str topic)
-{
-    struct feed *f = strmap_get(&all->by_topic, topic);
-    if (f && f->state == FEED_SUBSCRIBING) {
-        feed_start_read(f);
-    }
-}
-
-void feeds_on_message(struct feeds *all, struct str topic, struct str bytes)
-{
-    struct feed *f = strmap_get(&all->by_topic, topic);
-    if (f && f->state != FEED_AWAY) {
-        feed_take_message(f, bytes);
-    }
-}
-
 /* ---- users ---- */
 
 static struct feed *feed_create(struct feeds *all, struct str topic)
@@ -194,7 +194,7 @@ static struct feed *feed_create(struct feeds *all, struct str topic)
     memcpy(f->name, topic.p, topic.n);
     f->topic = (struct str){f->name, topic.n};
     f->feeds = all;
-    f->server = bus_server_of(all->bus, f->topic);
+    f->server = (uint8_t)bus_server_of(all->bus, f->topic);
     list_init(&f->waiting);
     if (!strmap_add(&all->by_topic, f->topic, f)) {
         free(f);
@@ -253,9 +253,6 @@ void feeds_debug(const struct feeds *all, struct buf *out)
 
     LIST_FOR_EACH (it, next, &all->all) {
         const struct feed *f = LIST_ENTRY(it, struct feed, node);
-        if (f->dead) {
-            continue;
-        }
         char position[POSITION_TEXT_MAX + 1];
         size_t n = position_write(&f->position, position);
         buf_addf(out, "%s{\"topic\":", comma);

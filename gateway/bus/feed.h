@@ -50,19 +50,12 @@ struct feed_handler {
 struct feeds_options {
     const struct settings *settings;    /* bounds of the ring */
     const struct feed_handler *handler; /* static */
-    struct bus *bus;                    /* borrowed */
+    struct bus *bus;                    /* borrowed; the feeds become its handler */
     struct gw_metrics *metrics;         /* borrowed */
 };
 struct feeds *feeds_create(struct loop *l, const struct feeds_options *o);
 struct feeds *feeds_free(struct feeds *all); /* accepts NULL */
 DEFINE_AUTO(feeds)
-
-/* From the bus. */
-void feeds_on_up(struct feeds *all, unsigned server);
-void feeds_on_down(struct feeds *all, unsigned server);
-void feeds_on_reader_up(struct feeds *all, unsigned server);
-void feeds_on_subscribed(struct feeds *all, struct str topic);
-void feeds_on_message(struct feeds *all, struct str topic, struct str bytes);
 
 /* The feed of a topic for its one owner; made, or taken back while it lingers. NULL: no memory. */
 struct feed *feed_get(struct feeds *all, struct str topic, void *owner);

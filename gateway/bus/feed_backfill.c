@@ -82,15 +82,14 @@ enum feed_reach feed_reach(struct feed *f, uint64_t after)
     if (after < f->log_floor) {
         return FEED_LOST;
     }
-    if (!f->backfill || after < f->backfill->after) {
-        feed_start_backfill(f, after);
-    }
-    return FEED_ASKED;
+    /* Somebody who needs still older ones asks again when the read under way has ended. */
+    return f->backfill || feed_start_backfill(f, after) ? FEED_ASKED : FEED_LOST;
 }
 
 void feed_drop_backfill(struct feed *f)
 {
     if (f->backfill) {
+        redis_call_cancel(&f->backfill->reading);
         ring_release(&f->backfill->older);
         free(f->backfill);
         f->backfill = NULL;
@@ -105,23 +104,6 @@ static void end_backfill(struct feed *f)
     }
 }
 
-/* No answer now. Who waits is told later, not at once: it might fail at once again, for ever. */
-static void postpone_backfill(struct feed *f)
-{
-    feed_drop_backfill(f);
-    f->backfill_owed = true;
-}
-
-void feed_retry_backfill(struct feed *f)
-{
-    if (f->backfill_owed && !f->backfill) {
-        f->backfill_owed = false;
-        if (f->owner) {
-            f->feeds->handler->on_backfill(f->owner);
-        }
-    }
-}
-
 /* The log does not hold `after + 1` any more: remember, so that nobody asks again. */
 static void end_unreached(struct feed *f, uint64_t floor)
 {
@@ -132,9 +114,9 @@ static void end_unreached(struct feed *f, uint64_t floor)
 /* Adds a page's entries to `older`. False: they do not continue it. */
 static bool take_older(struct feed *f, const struct bus_page *page)
 {
-    for (size_t i = 0; i < page->n_entries; i++) {
+    for (size_t i = 0; i < page->entries.n; i++) {
         struct published p;
-        struct str bytes = bus_page_entry(page, i);
+        struct str bytes = redis_reply_text_at(&page->entries, i);
         if (!feed_decode(f, bytes, &p)) {
             return false;
         }
@@ -186,8 +168,6 @@ static bool has_scoreboards(const struct feed *f, const struct bus_page *page)
     return true;
 }
 
-static bool send_backfill(struct feed *f);
-
 static void finish_backfill(struct feed *f, const struct bus_page *page)
 {
     uint64_t after = f->backfill->after;
@@ -214,28 +194,15 @@ static void finish_backfill(struct feed *f, const struct bus_page *page)
     end_backfill(f);
 }
 
-static void on_older_page(const struct bus_page *page, void *arg)
+static void send_backfill(struct feed *f);
+
+static void take_older_page(struct feed *f, const struct bus_page *page)
 {
-    struct feed *f = arg;
-    if (!feed_answered(f)) {
-        return;
-    }
-    if (strcmp(f->backfill->epoch, f->position.epoch) != 0) {
-        end_backfill(f); /* what it was for is history */
-        return;
-    }
-    if (!page || !str_eq(page->epoch, str_of(f->backfill->epoch))) {
-        postpone_backfill(f);
-        if (page && f->state == FEED_LIVE) {
-            feed_start_read(f); /* another history, which nobody has told us of yet */
-        }
-        return;
-    }
     size_t before = f->backfill->older.count;
     if (!take_older(f, page)) {
         struct position first = {.offset = f->backfill->after + 1};
-        if (page->n_entries > 0 &&
-            published_position(bus_page_entry(page, 0), &first) != EVENT_OK) {
+        if (page->entries.n > 0 &&
+            published_position(redis_reply_text_at(&page->entries, 0), &first) != EVENT_OK) {
             first.offset = f->position.offset;
         }
         /* At least one further on than asked for, or it would be asked for again and again. */
@@ -245,46 +212,69 @@ static void on_older_page(const struct bus_page *page, void *arg)
     uint64_t last = f->backfill->after + f->backfill->older.count;
     if (last >= ring_floor(f)) {
         finish_backfill(f, page);
-        return;
-    }
-    if (f->backfill->older.count == before) {
+    } else if (f->backfill->older.count == before) {
         end_unreached(f, ring_floor(f)); /* the log is empty where it should not be */
-        return;
-    }
-    if (!send_backfill(f)) {
-        postpone_backfill(f);
+    } else {
+        send_backfill(f);
     }
 }
 
-static bool send_backfill(struct feed *f)
+static bool is_of_present_epoch(const struct feed *f)
 {
-    struct bus_read q = {
+    return strcmp(f->backfill->epoch, f->position.epoch) == 0;
+}
+
+static void on_older_page(const struct redis_reply *r, void *arg)
+{
+    struct feed *f = arg;
+    struct bus_page page;
+    if (!is_of_present_epoch(f)) {
+        end_backfill(f); /* what it was for is history */
+    } else if (!bus_page_of(r, &page)) {
+        return; /* feed_retry_backfill() */
+    } else if (str_eq(page.epoch, str_of(f->backfill->epoch))) {
+        take_older_page(f, &page);
+    } else if (f->state == FEED_LIVE) {
+        feed_start_read(f); /* another history, which nobody has told us of yet */
+    }
+}
+
+static void send_backfill(struct feed *f)
+{
+    const struct bus_read q = {
         .topic = f->topic,
         .after = f->backfill->after + f->backfill->older.count,
         .count = LIMIT_LOG_PAGE_ENTRIES,
         .states = true,
     };
-    bool sent = bus_read_topic(f->feeds->bus, &q, on_older_page, f);
-    f->reads += sent;
-    return sent;
+    if (!bus_read_topic(f->feeds->bus, &q,
+                        &(struct redis_asker){on_older_page, f, &f->backfill->reading})) {
+        log_debug("older events to be read later", LF_S("topic", f->topic));
+    }
 }
 
-void feed_start_backfill(struct feed *f, uint64_t after)
+void feed_retry_backfill(struct feed *f)
 {
-    if (f->backfill) {
-        /* Somebody needs still older ones: the read under way ends first, then feed_reach() is
-         * asked again and starts over. */
+    if (!f->backfill || f->backfill->reading) {
         return;
     }
+    if (is_of_present_epoch(f)) {
+        send_backfill(f);
+    } else {
+        end_backfill(f);
+    }
+}
+
+bool feed_start_backfill(struct feed *f, uint64_t after)
+{
     f->backfill = calloc(1, sizeof(*f->backfill));
-    if (f->backfill) {
-        f->backfill->after = after;
-        memcpy(f->backfill->epoch, f->position.epoch, sizeof(f->backfill->epoch));
+    if (!f->backfill) {
+        return false;
     }
-    f->backfill_owed = !f->backfill || !send_backfill(f);
-    if (f->backfill_owed) {
-        feed_drop_backfill(f);
-    }
+    f->backfill->after = after;
+    memcpy(f->backfill->epoch, f->position.epoch, sizeof(f->backfill->epoch));
+    send_backfill(f);
+    return true;
 }
 
 /* ---- the newest scoreboards by themselves ---- */
@@ -309,35 +299,35 @@ static size_t find_states(const struct feed *f, const struct bus_page *page,
     return n;
 }
 
-static void on_states(const struct bus_page *page, void *arg)
+static void on_states(const struct redis_reply *r, void *arg)
 {
     struct feed *f = arg;
-    f->scoreboards_pending = false;
-    if (!feed_answered(f)) {
-        return;
+    struct bus_page page;
+    if (!bus_page_of(r, &page)) {
+        return; /* feed_retry_scoreboards() */
     }
-    f->scoreboards_owed = !page;
-    if (page && f->owner) {
+    f->wants_scoreboards = false;
+    if (f->owner) {
         struct published found[2];
-        size_t n = find_states(f, page, found);
+        size_t n = find_states(f, &page, found);
         f->feeds->handler->on_scoreboards(f->owner, found, n);
     }
 }
 
 void feed_ask_scoreboards(struct feed *f)
 {
-    if (f->scoreboards_pending) {
-        return;
+    f->wants_scoreboards = true;
+    const struct bus_read q = {.topic = f->topic, .states = true};
+    if (!f->asking_scoreboards &&
+        !bus_read_topic(f->feeds->bus, &q,
+                        &(struct redis_asker){on_states, f, &f->asking_scoreboards})) {
+        log_debug("scoreboards to be read later", LF_S("topic", f->topic));
     }
-    struct bus_read q = {.topic = f->topic, .states = true};
-    f->scoreboards_pending = bus_read_topic(f->feeds->bus, &q, on_states, f);
-    f->scoreboards_owed = !f->scoreboards_pending;
-    f->reads += f->scoreboards_pending;
 }
 
 void feed_retry_scoreboards(struct feed *f)
 {
-    if (f->scoreboards_owed && f->owner) {
+    if (f->wants_scoreboards && f->owner) {
         feed_ask_scoreboards(f);
     }
 }

@@ -16,13 +16,14 @@ static struct position newest(const struct bus_page *page)
 
 /* ---- the position check of a quiet topic ---- */
 
-static void on_check(const struct bus_page *page, void *arg)
+static void on_check(const struct redis_reply *r, void *arg)
 {
     struct feed *f = arg;
-    if (!feed_answered(f) || f->state != FEED_LIVE || !page) {
+    struct bus_page page;
+    if (!bus_page_of(r, &page)) {
         return;
     }
-    struct position now = newest(page);
+    struct position now = newest(&page);
     if (position_same_epoch(&f->position, &now) && now.offset <= f->position.offset) {
         f->disagreements = 0;
         return;
@@ -41,9 +42,10 @@ static void on_check(const struct bus_page *page, void *arg)
 
 void feed_check_position(struct feed *f)
 {
-    struct bus_read q = {.topic = f->topic};
-    if (bus_read_topic(f->feeds->bus, &q, on_check, f)) {
-        f->reads++;
+    const struct bus_read q = {.topic = f->topic};
+    if (!f->reading &&
+        !bus_read_topic(f->feeds->bus, &q, &(struct redis_asker){on_check, f, &f->reading})) {
+        log_debug("position not checked", LF_S("topic", f->topic));
     }
 }
 
@@ -59,22 +61,18 @@ bool feed_is_confirmed(const struct feed *f, uint32_t since)
     return (int32_t)(f->confirms_done - since) > 0;
 }
 
-static void on_confirm(const struct bus_page *page, void *arg)
+static void on_confirm(const struct redis_reply *r, void *arg)
 {
     struct feed *f = arg;
-    f->confirm_pending = false;
-    if (!feed_answered(f)) {
-        return;
-    }
-    f->confirm_owed = !page;
-    if (!page) {
-        return;
+    struct bus_page page;
+    if (!bus_page_of(r, &page)) {
+        return; /* feed_retry_confirm() */
     }
     f->confirms_done = f->confirms_begun;
     if (f->state != FEED_LIVE) {
         return; /* on_live() follows */
     }
-    struct position now = newest(page);
+    struct position now = newest(&page);
     if (!position_same_epoch(&f->position, &now) || now.offset > f->position.offset) {
         feed_start_read(f);
     } else if (f->owner) {
@@ -84,19 +82,19 @@ static void on_confirm(const struct bus_page *page, void *arg)
 
 void feed_confirm(struct feed *f)
 {
-    if (f->confirm_pending) {
+    if (f->confirming) {
         return; /* perhaps too old an answer: who waits asks again then */
     }
-    struct bus_read q = {.topic = f->topic};
+    const struct bus_read q = {.topic = f->topic};
     f->confirms_begun++;
-    f->confirm_pending = bus_read_topic(f->feeds->bus, &q, on_confirm, f);
-    f->confirm_owed = !f->confirm_pending;
-    f->reads += f->confirm_pending;
+    if (!bus_read_topic(f->feeds->bus, &q, &(struct redis_asker){on_confirm, f, &f->confirming})) {
+        log_debug("position to be confirmed later", LF_S("topic", f->topic));
+    }
 }
 
 void feed_retry_confirm(struct feed *f)
 {
-    if (f->confirm_owed && f->owner) {
+    if (f->confirms_done != f->confirms_begun && f->owner) {
         feed_confirm(f);
     }
 }

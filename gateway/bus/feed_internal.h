@@ -18,6 +18,8 @@ struct waiting_msg {
 
 /* Older entries on their way in front of the ring. */
 struct feed_backfill {
+    struct redis_call
+        *reading; /* NULL: to be asked again when the reader is back, or in a second */
     struct ring older;
     uint64_t after;            /* entries after this one are wanted */
     char epoch[EPOCH_LEN + 1]; /* of what is in `older` */
@@ -30,25 +32,21 @@ struct feed {
     void *owner;         /* borrowed; NULL while it lingers */
     struct str topic;    /* points at name */
     enum feed_state state : 8;
-    bool dead;         /* left; waits for `reads` to become 0 */
-    bool read_pending; /* an answer of the reader is awaited (or was lost: see read_owed) */
-    bool read_stale;   /* that answer may be older than the subscription: ask again */
-    bool read_owed;    /* the reader was away, or failed: ask again */
-    bool read_states;  /* this read wants the scoreboards' texts too */
-    bool skip_ahead;   /* too much waited: the next read only takes the position, as a reset */
-    bool confirm_pending;
-    bool confirm_owed;        /* the reader was away, or failed: ask again */
-    bool backfill_owed;       /* the reader was away, or failed: who waits shall ask again */
-    bool scoreboards_pending; /* asked for */
-    bool scoreboards_owed;    /* the reader was away, or failed: ask again */
-    unsigned reads;           /* answers still owed to this feed: it is freed after the last */
-    unsigned server;          /* of the bus: where the topic lives */
-    unsigned disagreements;   /* position checks in a row that differed */
-    uint32_t confirms_begun, confirms_done; /* done: number of the last one that was answered */
-    struct position position;               /* last contiguous */
-    struct position left; /* where the history before this one was left: it may come back */
-    struct list waiting;  /* struct waiting_msg, in order of arrival */
-    size_t waiting_bytes;
+    bool read_states : 1; /* this read wants the scoreboards' texts too */
+    bool skip_ahead : 1;  /* too much waited: the next read takes the position only: a reset */
+    bool wants_scoreboards : 1; /* somebody asked, and has no answer yet */
+    uint8_t server;             /* of the bus: where the topic lives */
+    uint8_t disagreements;      /* position checks in a row that differed */
+    uint32_t waiting_bytes;
+    uint32_t confirms_begun; /* how often somebody asked whether the position is the newest, */
+    uint32_t confirms_done;  /* and the number of the last one that was answered */
+    /* What Redis is asked; each NULL while it is not. An answer that is still wanted then is asked for
+     * again when the reader is back, or in a second. */
+    struct redis_call *reading; /* while READING; while LIVE the position check */
+    struct redis_call *confirming, *asking_scoreboards;
+    struct position position; /* last contiguous */
+    struct position left;     /* where the history before this one was left: it may come back */
+    struct list waiting;      /* struct waiting_msg, in order of arrival */
     struct ring ring;
     struct feed_backfill *backfill; /* owned; NULL: none is under way */
     uint64_t log_floor;             /* nothing at or before it is in the log any more */
@@ -75,19 +73,19 @@ struct feeds {
 /* What a message says; false when not even its position can be read. */
 bool feed_decode(struct feed *f, struct str bytes, struct published *out);
 void feed_start_read(struct feed *f); /* SUBSCRIBING or LIVE -> READING */
+void feed_retry_read(struct feed *f);
 void feed_take_message(struct feed *f, struct str bytes);
 void feed_drop_waiting(struct feed *f);
 /* feed_check.c */
 void feed_check_position(struct feed *f);
-void feed_retry_confirm(struct feed *f); /* when one is owed */
+/* The retries do nothing unless an answer is wanted and none is on its way. */
+void feed_retry_confirm(struct feed *f);
 /* feed_backfill.c */
-void feed_start_backfill(struct feed *f, uint64_t after);
+bool feed_start_backfill(struct feed *f, uint64_t after); /* false: no memory */
 void feed_drop_backfill(struct feed *f);
-void feed_retry_backfill(struct feed *f); /* when one is owed */
+void feed_retry_backfill(struct feed *f);
 void feed_retry_scoreboards(struct feed *f);
 void feed_ring_append(struct feed *f, const struct published *p, struct msg *m);
 void feed_ring_clear(struct feed *f);
 void feed_ring_bound(struct feed *f); /* gives up the oldest over the bounds */
 enum ring_kind feed_ring_kind(const struct event *e);
-/* feed.c: an answer came for this feed. False: it is gone, do nothing more. */
-bool feed_answered(struct feed *f);

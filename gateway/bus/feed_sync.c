@@ -17,7 +17,7 @@
 
 static void waiting_free(struct feed *f, struct waiting_msg *w)
 {
-    f->waiting_bytes -= w->m->len;
+    f->waiting_bytes -= (uint32_t)w->m->len;
     list_del(&w->node);
     msg_unref(w->m);
     free(w);
@@ -47,7 +47,7 @@ static void wait_with(struct feed *f, struct str bytes)
         return;
     }
     list_push_back(&f->waiting, &w->node);
-    f->waiting_bytes += w->m->len;
+    f->waiting_bytes += (uint32_t)w->m->len;
 }
 
 /* ---- accepting ---- */
@@ -132,7 +132,6 @@ static bool take_waiting(struct feed *f)
 static void become_live(struct feed *f)
 {
     f->state = FEED_LIVE;
-    f->read_owed = false;
     f->disagreements = 0;
     f->quiet_since_ms = clock_mono_ms();
     if (f->owner) { /* after a repair too: somebody may have come during it, and waits */
@@ -204,9 +203,10 @@ static bool take_entry(struct feed *f, struct str bytes, const struct bus_page *
 /* Do the page's entries hold a marker? Then the scoreboards' texts are needed. */
 static bool has_marker(const struct bus_page *page)
 {
-    for (size_t i = 0; i < page->n_entries; i++) {
+    for (size_t i = 0; i < page->entries.n; i++) {
         struct published p;
-        if (published_decode(bus_page_entry(page, i), &p) == EVENT_OK && p.event.is_marker) {
+        struct str entry = redis_reply_text_at(&page->entries, i);
+        if (published_decode(entry, &p) == EVENT_OK && p.event.is_marker) {
             return true;
         }
     }
@@ -261,8 +261,8 @@ static void take_page(struct feed *f, const struct bus_page *page)
     }
     uint64_t before = f->position.offset;
     bool whole = true;
-    for (size_t i = 0; i < page->n_entries && whole; i++) {
-        whole = take_entry(f, bus_page_entry(page, i), page);
+    for (size_t i = 0; i < page->entries.n && whole; i++) {
+        whole = take_entry(f, redis_reply_text_at(&page->entries, i), page);
     }
     /* A page that brings nothing although there is more would be asked for again for ever. */
     whole = whole && (f->position.offset > before || f->position.offset == now.offset);
@@ -277,28 +277,14 @@ static void take_page(struct feed *f, const struct bus_page *page)
     finish_read(f);
 }
 
-static void on_page(const struct bus_page *page, void *arg)
+static void on_page(const struct redis_reply *r, void *arg)
 {
     struct feed *f = arg;
-    bool stale = f->read_stale;
-    f->read_pending = false;
-    f->read_stale = false;
-    if (!feed_answered(f)) {
-        return;
+    struct bus_page page;
+    if (bus_page_of(r, &page)) {
+        take_page(f, &page);
     }
-    if (f->state != FEED_READING) {
-        return; /* the link was lost meanwhile: a new subscription begins anew */
-    }
-    if (stale) {
-        feed_start_read(f);
-        return;
-    }
-    if (!page) {
-        f->read_owed = true; /* feeds_on_reader_up() or the next tick asks again */
-        return;
-    }
-    f->read_owed = false;
-    take_page(f, page);
+    /* Else still READING: feeds_on_reader_up() or the next tick asks again. */
 }
 
 void feed_start_read(struct feed *f)
@@ -307,18 +293,23 @@ void feed_start_read(struct feed *f)
         f->read_states = false;
     }
     f->state = FEED_READING;
-    if (f->read_pending) {
-        return; /* asked before the link was lost (read_stale): on_page() asks again */
-    }
-    struct bus_read q = {
+    redis_call_cancel(&f->reading); /* a position check */
+    const struct bus_read q = {
         .topic = f->topic,
         .after = f->position.offset,
         .count = is_known(f) && !f->skip_ahead ? LIMIT_LOG_PAGE_ENTRIES : 0,
         .states = f->read_states,
     };
-    f->read_pending = bus_read_topic(f->feeds->bus, &q, on_page, f);
-    f->read_owed = !f->read_pending;
-    f->reads += f->read_pending;
+    if (!bus_read_topic(f->feeds->bus, &q, &(struct redis_asker){on_page, f, &f->reading})) {
+        log_debug("topic to be read later", LF_S("topic", f->topic));
+    }
+}
+
+void feed_retry_read(struct feed *f)
+{
+    if (f->state == FEED_READING && !f->reading) {
+        feed_start_read(f);
+    }
 }
 
 /* ---- live ---- */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/session/control.h"
 
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +22,13 @@
 #define ROUTINE_EVERY_MS 1000 /* RecheckSeconds asks at most once in so long */
 
 struct control {
-    struct gw *gw;         /* borrowed */
-    struct timer routine;  /* RecheckSeconds: one session a second at most */
-    uint64_t routine_done; /* ids up to this one had their turn */
-    bool is_known;         /* last_seq says something */
-    bool is_reading;
-    bool heard_old; /* a message numbered as if the log had begun anew */
-    bool is_owed;   /* more was heard while reading, or reading failed: to be read again */
+    struct gw *gw;              /* borrowed */
+    struct timer routine;       /* RecheckSeconds: one session a second at most */
+    uint64_t routine_done;      /* ids up to this one had their turn */
+    bool is_known;              /* last_seq says something */
+    struct redis_call *reading; /* the log is being read; else NULL */
+    bool heard_old;             /* a message numbered as if the log had begun anew */
+    bool is_owed; /* more was heard while reading, or reading failed: to be read again */
     uint64_t last_seq;
     uint64_t asked_seq; /* last_seq when the newest was asked for */
     struct timer recheck;
@@ -175,53 +174,44 @@ static bool take(struct control *c, struct str bytes, bool *out_hole)
     return taken;
 }
 
-/* An entry is [id, [field, value]]; a reply to XRANGE an array of them. */
-static struct str entry_text(const struct redisReply *entry)
+/* An entry is [id, [field, value]]; a reply to XRANGE a list of them. */
+static struct str entry_text(const struct redis_reply *entries, size_t i)
 {
-    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 ||
-        entry->element[1]->elements < 2) {
-        return STR_NONE;
-    }
-    return bus_reply_str(entry->element[1]->element[1]);
+    const struct redis_reply entry = redis_reply_at(entries, i);
+    const struct redis_reply fields = redis_reply_at(&entry, 1);
+    return redis_reply_text_at(&fields, 1);
 }
 
-static uint64_t entry_seq(const struct redisReply *entry)
+static uint64_t entry_seq(const struct redis_reply *entries, size_t i)
 {
-    struct str id = entry->elements == 2 ? bus_reply_str(entry->element[0]) : STR_NONE;
+    const struct redis_reply entry = redis_reply_at(entries, i);
+    struct str id = redis_reply_text_at(&entry, 0);
     return id.n > 2 ? strtoull(id.p + 2, NULL, 10) : 0;
-}
-
-static bool is_array(const struct redisReply *r)
-{
-    return r && r->type == REDIS_REPLY_ARRAY;
 }
 
 /* A read has ended. False: it failed, and is made again within a second (on_routine()), or when the
  * link is back. */
-static bool has_read(struct control *c, const struct redisReply *r)
+static bool has_read(struct control *c, const struct redis_reply *r)
 {
-    c->is_reading = false;
-    if (!is_array(r)) {
-        c->is_owed = true;
-        return false;
-    }
-    return true;
+    bool ok = r && r->type == REPLY_LIST;
+    c->is_owed |= !ok;
+    return ok;
 }
 
-static void on_missed(const struct redisReply *r, void *arg)
+static void on_missed(const struct redis_reply *r, void *arg)
 {
     struct control *c = arg;
     if (!has_read(c, r)) {
         return;
     }
-    for (size_t i = 0; i < r->elements; i++) {
+    for (size_t i = 0; i < r->n; i++) {
         bool hole = false;
-        uint64_t seq = entry_seq(r->element[i]);
-        (void)take(c, entry_text(r->element[i]), &hole);
+        uint64_t seq = entry_seq(r, i);
+        (void)take(c, entry_text(r, i), &hole);
         if (hole) {
             control_recheck_everybody(c, "the control log does not reach back");
             c->last_seq = seq - 1;
-            (void)take(c, entry_text(r->element[i]), &hole);
+            (void)take(c, entry_text(r, i), &hole);
         }
     }
     read_owed(c);
@@ -232,22 +222,19 @@ static void read_missed(struct control *c)
     char from[32];
     int n = snprintf(from, sizeof(from), "(0-%" PRIu64, c->last_seq);
     struct str argv[] = {STR("XRANGE"), STR("control:log"), {from, (size_t)n}, STR("+")};
-    if (c->is_reading) {
-        c->is_owed = true; /* the answer may be older than what was heard */
-    } else {
-        c->is_reading = bus_command(c->gw->bus, on_missed, c, ARRAY_LEN(argv), argv);
-        c->is_owed |= !c->is_reading;
-    }
+    const struct redis_asker who = {on_missed, c, &c->reading};
+    /* What is being read already may be older than what was heard. */
+    c->is_owed |= c->reading || !bus_command(c->gw->bus, &who, ARRAY_LEN(argv), argv);
 }
 
 /* The newest entry's number, to compare with what we have seen. */
-static void on_newest(const struct redisReply *r, void *arg)
+static void on_newest(const struct redis_reply *r, void *arg)
 {
     struct control *c = arg;
     if (!has_read(c, r)) {
         return;
     }
-    uint64_t newest = r->elements > 0 ? entry_seq(r->element[0]) : 0;
+    uint64_t newest = r->n > 0 ? entry_seq(r, 0) : 0;
     bool heard_old = c->heard_old;
     c->heard_old = false;
     if (!c->is_known) {
@@ -259,7 +246,7 @@ static void on_newest(const struct redisReply *r, void *arg)
         if (heard_old && newest > 0) { /* the message that was taken for an old one */
             bool hole;
             c->last_seq--;
-            (void)take(c, entry_text(r->element[0]), &hole);
+            (void)take(c, entry_text(r, 0), &hole);
         }
     } else if (newest > c->last_seq) {
         read_missed(c);
@@ -267,32 +254,34 @@ static void on_newest(const struct redisReply *r, void *arg)
     read_owed(c);
 }
 
-void control_on_up(struct control *c)
+static void on_up(void *arg)
 {
+    struct control *c = arg;
     struct str argv[] = {STR("XREVRANGE"), STR("control:log"), STR("+"),
                          STR("-"),         STR("COUNT"),       STR("1")};
     if (!bus_is_up(c->gw->bus)) {
         return;
     }
-    if (c->is_reading) {
+    if (c->reading) {
         c->is_owed = true;
-    } else {
-        c->asked_seq = c->last_seq;
-        c->is_reading = bus_command(c->gw->bus, on_newest, c, ARRAY_LEN(argv), argv);
-        c->is_owed |= !c->is_reading;
+        return;
     }
+    const struct redis_asker who = {on_newest, c, &c->reading};
+    c->asked_seq = c->last_seq;
+    c->is_owed |= !bus_command(c->gw->bus, &who, ARRAY_LEN(argv), argv);
 }
 
 static void read_owed(struct control *c)
 {
-    if (c->is_owed && !c->is_reading && bus_is_up(c->gw->bus)) {
+    if (c->is_owed && !c->reading && bus_is_up(c->gw->bus)) {
         c->is_owed = false;
-        control_on_up(c);
+        on_up(c);
     }
 }
 
-void control_on_message(struct control *c, struct str bytes)
+static void on_message(struct str bytes, void *arg)
 {
+    struct control *c = arg;
     bool hole = false;
     if (take(c, bytes, &hole)) {
         return;
@@ -301,12 +290,13 @@ void control_on_message(struct control *c, struct str bytes)
         read_missed(c);
     } else { /* read from the log before it was heard; or somebody emptied Redis under us */
         c->heard_old = true;
-        control_on_up(c);
+        on_up(c);
     }
 }
 
 struct control *control_create(struct gw *gw)
 {
+    static const struct bus_listener listener = {.on_up = on_up, .on_message = on_message};
     struct control *c = calloc(1, sizeof(*c));
     if (c) {
         c->gw = gw;
@@ -315,6 +305,7 @@ struct control *control_create(struct gw *gw)
             return control_free(c);
         }
         timer_start_every_ms(&c->routine, ROUTINE_EVERY_MS);
+        bus_listen(gw->bus, BUS_CONTROL, &listener, c);
     }
     return c;
 }
@@ -322,6 +313,7 @@ struct control *control_create(struct gw *gw)
 struct control *control_free(struct control *c)
 {
     if (c) {
+        redis_call_cancel(&c->reading);
         timer_release(&c->recheck);
         timer_release(&c->routine);
         free(c);

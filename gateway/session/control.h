@@ -10,10 +10,8 @@
 struct control;
 struct gw;
 
+/* Listens to the bus. NULL: out of memory. */
 struct control *control_create(struct gw *gw);
 struct control *control_free(struct control *c); /* accepts NULL */
-/* A link to Redis is there (again): what was missed is read. */
-void control_on_up(struct control *c);
-void control_on_message(struct control *c, struct str bytes);
 /* Asks again, a few at a time, who everybody is and what they may see. */
 void control_recheck_everybody(struct control *c, const char *why);

@@ -3,7 +3,6 @@
  * record must not be lost, and then a SET, or new life for the record that is there. */
 #include "gateway/session/legacy_resume.h"
 
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -21,12 +20,11 @@
 
 /* What a session has of it. */
 struct legacy_resume {
-    struct session *session; /* borrowed; NULL: gone, only the reply is still to come */
+    struct session *session; /* borrowed */
     struct timer limit;
-    bool is_replying;  /* Redis owes a reply */
-    bool is_waiting;   /* the session waits for it */
-    bool is_applied;   /* the session was allowed to see what it asks for */
-    struct buf record; /* owned; empty: none */
+    struct redis_call *reading; /* the session waits for it; else NULL */
+    bool is_applied;            /* the session was allowed to see what it asks for */
+    struct buf record;          /* owned; empty: none */
     char key[RESUME_KEY_LEN + 1];
 };
 
@@ -141,10 +139,10 @@ static void keeping_free(struct keeping *k)
     free(k);
 }
 
-static void on_kept(const struct redisReply *r, void *arg)
+static void on_kept(const struct redis_reply *r, void *arg)
 {
     struct keeping *k = arg;
-    k->gw->metrics->legacy_kept += r && r->type != REDIS_REPLY_ERROR;
+    k->gw->metrics->legacy_kept += r && r->type != REPLY_ERROR;
     keeping_free(k);
 }
 
@@ -155,17 +153,18 @@ static bool is_replaceable(const struct keeping *k, struct str there)
            k->now_ms - resume_record_made_ms(there) > k->life_ms;
 }
 
-static void on_present(const struct redisReply *r, void *arg)
+static void on_present(const struct redis_reply *r, void *arg)
 {
     struct keeping *k = arg;
     char life[24];
     int n = snprintf(life, sizeof(life), "%" PRId64, k->life_ms);
     struct str key = str_of(k->key), life_ms = {life, (size_t)n};
-    struct str there = r ? bus_reply_str(r) : STR_NONE;
+    struct str there = redis_reply_text(r);
     const struct str set[] = {STR("SET"), key, buf_str(&k->record), STR("PX"), life_ms};
     const struct str prolong[] = {STR("PEXPIRE"), key, life_ms};
     bool replace = is_replaceable(k, there);
-    if (!r || !bus_command(k->gw->bus, on_kept, k, replace ? ARRAY_LEN(set) : ARRAY_LEN(prolong),
+    const struct redis_asker who = {.fn = on_kept, .arg = k};
+    if (!r || !bus_command(k->gw->bus, &who, replace ? ARRAY_LEN(set) : ARRAY_LEN(prolong),
                            replace ? set : prolong)) {
         keeping_free(k);
     }
@@ -209,46 +208,27 @@ void legacy_resume_keep(struct session *s)
     k->life_ms = MAX(s->gw->settings->broadcaster.legacy_resume_ms, 1);
     memcpy(k->key, s->resume->key, sizeof(k->key));
     const struct str get[] = {STR("GET"), str_of(k->key)};
-    if (!write_record(s, k) || !bus_command(s->gw->bus, on_present, k, ARRAY_LEN(get), get)) {
+    const struct redis_asker who = {.fn = on_present, .arg = k};
+    if (!write_record(s, k) || !bus_command(s->gw->bus, &who, ARRAY_LEN(get), get)) {
         keeping_free(k);
     }
 }
 
 /* ---- reading ---- */
 
-static void resume_free(struct legacy_resume *r)
-{
-    timer_release(&r->limit);
-    buf_release(&r->record);
-    free(r);
-}
-
-static void end_wait(struct legacy_resume *r)
-{
-    if (r->session && r->is_waiting) {
-        r->is_waiting = false;
-        timer_release(&r->limit);
-        session_legacy_go_on(r->session);
-    }
-}
-
-static void on_record(const struct redisReply *reply, void *arg)
+static void on_record(const struct redis_reply *reply, void *arg)
 {
     struct legacy_resume *r = arg;
-    r->is_replying = false;
-    if (!r->session) {
-        resume_free(r);
-        return;
-    }
-    if (reply && r->is_waiting) {
-        buf_add(&r->record, bus_reply_str(reply));
-    }
-    end_wait(r);
+    timer_stop(&r->limit);
+    buf_add(&r->record, redis_reply_text(reply));
+    session_legacy_go_on(r->session);
 }
 
 static void on_limit(void *arg)
 {
-    end_wait(arg);
+    struct legacy_resume *r = arg;
+    redis_call_cancel(&r->reading);
+    session_legacy_go_on(r->session);
 }
 
 void legacy_resume_begin(struct session *s)
@@ -265,16 +245,15 @@ void legacy_resume_begin(struct session *s)
     r->session = s;
     s->resume = r;
     const struct str get[] = {STR("GET"), str_of(r->key)};
-    r->is_replying = bus_command(s->gw->bus, on_record, r, ARRAY_LEN(get), get);
-    r->is_waiting = r->is_replying;
-    if (r->is_waiting) {
+    const struct redis_asker who = {on_record, r, &r->reading};
+    if (bus_command(s->gw->bus, &who, ARRAY_LEN(get), get)) {
         timer_start_ms(&r->limit, READ_MS);
     }
 }
 
 bool legacy_resume_is_known(const struct session *s)
 {
-    return !s->resume || !s->resume->is_waiting;
+    return !s->resume || !s->resume->reading;
 }
 
 void legacy_resume_apply(struct session *s)
@@ -296,12 +275,10 @@ void legacy_resume_forget(struct session *s)
 {
     struct legacy_resume *r = s->resume;
     s->resume = NULL;
-    if (!r) {
-        return;
-    }
-    r->session = NULL;
-    timer_release(&r->limit);
-    if (!r->is_replying) {
-        resume_free(r);
+    if (r) {
+        redis_call_cancel(&r->reading);
+        timer_release(&r->limit);
+        buf_release(&r->record);
+        free(r);
     }
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/session/room.h"
 
-#include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 #include "common/buf.h"
@@ -20,23 +19,6 @@ struct room {
     uint64_t gateway;    /* tells our clients' messages from others' */
     struct list clients; /* room_node of sessions */
 };
-
-struct room *room_create(struct gw *gw)
-{
-    struct room *r = calloc(1, sizeof(*r));
-    if (r) {
-        r->gw = gw;
-        r->gateway = random_u64();
-        list_init(&r->clients);
-    }
-    return r;
-}
-
-struct room *room_free(struct room *r)
-{
-    free(r);
-    return NULL;
-}
 
 void room_join(struct room *r, struct session *s)
 {
@@ -77,10 +59,10 @@ static struct session *find_client(struct room *r, uint64_t id)
 
 /* Redis says how many heard it. Every gateway does, this one too, so nobody means that no gateway
  * is subscribed now. */
-static void on_posted(const struct redisReply *reply, void *arg)
+static void on_posted(const struct redis_reply *reply, void *arg)
 {
     struct posting *p = arg;
-    if (!reply || reply->type != REDIS_REPLY_INTEGER || reply->integer < 1) {
+    if (!reply || reply->type != REPLY_INTEGER || reply->integer < 1) {
         struct session *s = find_client(p->room, p->sender);
         if (s) {
             say_error(s, AWAY);
@@ -103,7 +85,8 @@ static bool post(struct room *r, uint64_t sender, struct str message)
     if (p) {
         *p = (struct posting){r, sender};
         const struct str argv[] = {STR("PUBLISH"), STR("room"), buf_str(&bytes)};
-        ok = bus_command(r->gw->bus, on_posted, p, ARRAY_LEN(argv), argv);
+        const struct redis_asker who = {.fn = on_posted, .arg = p};
+        ok = bus_command(r->gw->bus, &who, ARRAY_LEN(argv), argv);
     }
     if (!ok) {
         free(p);
@@ -165,8 +148,9 @@ static void deliver(struct room *r, const struct room_letter *l)
     rendering_unref(rendering);
 }
 
-void room_on_message(struct room *r, struct str bytes)
+static void on_message(struct str bytes, void *arg)
 {
+    struct room *r = arg;
     struct room_letter l;
     if (list_empty(&r->clients)) {
         return;
@@ -178,4 +162,25 @@ void room_on_message(struct room *r, struct str bytes)
         log_debug("malformed message of the room", LF_U64("bytes", bytes.n));
     }
     room_letter_release(&l);
+}
+
+/* ---- life ---- */
+
+struct room *room_create(struct gw *gw)
+{
+    static const struct bus_listener listener = {.on_message = on_message};
+    struct room *r = calloc(1, sizeof(*r));
+    if (r) {
+        r->gw = gw;
+        r->gateway = random_u64();
+        list_init(&r->clients);
+        bus_listen(gw->bus, BUS_ROOM, &listener, r);
+    }
+    return r;
+}
+
+struct room *room_free(struct room *r)
+{
+    free(r);
+    return NULL;
 }

@@ -12,7 +12,7 @@ struct gw;
 struct room;
 struct session;
 
-/* NULL: out of memory. */
+/* Listens to the bus. NULL: out of memory. */
 struct room *room_create(struct gw *gw);
 /* After the bus (whose last answers still come here) and all sessions. Accepts NULL. */
 struct room *room_free(struct room *r);
@@ -21,6 +21,3 @@ struct room *room_free(struct room *r);
 void room_join(struct room *r, struct session *s);
 void room_on_text(struct room *r, struct session *s, struct str text);
 void room_leave(struct session *s);
-
-/* A message of any gateway's client, from Redis. */
-void room_on_message(struct room *r, struct str bytes);

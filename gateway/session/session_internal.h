@@ -31,15 +31,14 @@ struct legacy_sub {
 };
 
 /* A channel that a session subscribed or asks for; a legacy filter. */
-struct scoreboard_lookup;
 struct session_sub {
-    struct subscription sub;          /* sub.session_node is in session->subs */
-    struct list asking_node;          /* in session->asking while the frontend is to be asked */
-    struct command_ids ids;           /* of the commands that wait for its answer */
-    struct scoreboard_lookup *lookup; /* borrowed: under way in Redis, or NULL */
-    struct legacy_sub *legacy;        /* owned; NULL: a channel */
-    uint32_t waits_since_s;           /* since when it waits for Redis; 0: it does not */
-    uint32_t ends_s;                  /* when its scoreboard token ends; 0: it does not */
+    struct subscription sub;   /* sub.session_node is in session->subs */
+    struct list asking_node;   /* in session->asking while the frontend is to be asked */
+    struct command_ids ids;    /* of the commands that wait for its answer */
+    struct redis_call *lookup; /* what Redis is asked about the token; NULL: nothing */
+    struct legacy_sub *legacy; /* owned; NULL: a channel */
+    uint32_t waits_since_s;    /* since when it waits for Redis; 0: it does not */
+    uint32_t ends_s;           /* when its scoreboard token ends; 0: it does not */
     uint32_t text_len;
     uint16_t name_at, name_len; /* of the channel, in text */
     enum view_kind kind : 8;

@@ -2,16 +2,9 @@
 #pragma once
 /* session_scoreboard: what `/scoreboard/T` opens: a hash in Redis, else the frontend is asked.
  */
-#include "common/list.h"
-#include "gateway/bus/bus.h"
-
 struct session;
 struct session_sub;
 
-/* One question to Redis; outlives the subscription that asked when that goes first. */
-struct scoreboard_lookup {
-    struct session_sub *sub; /* borrowed; NULL when it went */
-};
 /* Asks; the subscription is allowed or refused when the answer is there, refused now when there is
  * nobody to ask. A live one stays live until the answer is there, and then if there is none. */
 void session_scoreboard_look_up(struct session *s, struct session_sub *ss);

@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "common/redis/redis_call.h"
 #include "gateway/session/session_internal.h"
 #include "gateway/session/session_scoreboard.h"
 #include "proto/limits.h"
@@ -81,9 +82,7 @@ void session_sub_free(struct session_sub *ss)
     if (ss->answered) { /* a refused one moves no deadline */
         s->stranger_s = session_now_s();
     }
-    if (ss->lookup) {
-        ss->lookup->sub = NULL;
-    }
+    redis_call_cancel(&ss->lookup);
     command_ids_release(&ss->ids);
     free(ss->legacy);
     free(ss);

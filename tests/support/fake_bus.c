@@ -2,22 +2,21 @@
 #include "tests/support/fake_bus.h"
 
 #include <assert.h>
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/list.h"
+#include "common/redis/redis_reply_hiredis.h"
 #include "tests/support/fake_event.h"
 
 #define TOPICS 8
 
 struct fake_read {
+    struct redis_call call;
     struct list node;
     struct bus_read q;
     char topic[64];
-    bus_read_fn fn;
-    void *arg;
     bool looked;
     char epoch[EPOCH_LEN + 1];
     uint64_t last;
@@ -26,11 +25,14 @@ struct fake_read {
     struct str state[2];    /* owned */
 };
 struct fake_command {
+    struct redis_call call;
     struct list node;
-    bus_reply_fn fn;
-    void *arg;
 };
 struct bus {
+    const struct bus_handler *handler;
+    void *arg;
+    const struct bus_listener *listeners[BUS_CHANNELS];
+    void *listener_args[BUS_CHANNELS];
     struct list reads;
     struct list commands_open;
     bool reader_up;
@@ -78,6 +80,8 @@ static void forget_events(struct fake_topic *t)
 
 static void free_read(struct fake_read *r)
 {
+    struct redis_asker *asker = &r->call.asker;
+    redis_call_cancel(asker->call ? asker->call : &(struct redis_call *){NULL});
     list_del(&r->node);
     for (size_t i = 0; i < r->n; i++) {
         free_str(&r->entries[i]);
@@ -219,21 +223,39 @@ void fake_bus_look(struct bus *b)
     }
 }
 
+static redisReply text_reply(struct str s)
+{
+    return (redisReply){.type = REDIS_REPLY_STRING, .str = (char *)(uintptr_t)s.p, .len = s.n};
+}
+
+/* As topic.lua answers. */
 void fake_bus_answer(struct bus *b)
 {
     struct fake_read *r = oldest(b);
+    char last[24];
     if (!r->looked) {
         look(b, r);
     }
-    struct bus_page page = {
-        .epoch = {r->epoch, EPOCH_LEN},
-        .last = r->last,
-        .entries = (const struct redisReply *)(const void *)r->entries, /* only we read it */
-        .n_entries = r->n,
-        .state = {r->state[0], r->state[1]},
+    redisReply entries[ARRAY_LEN(r->entries)];
+    redisReply *entry_list[ARRAY_LEN(r->entries)];
+    for (size_t i = 0; i < r->n; i++) {
+        entries[i] = text_reply(r->entries[i]);
+        entry_list[i] = &entries[i];
+    }
+    snprintf(last, sizeof(last), "%llu", (unsigned long long)r->last);
+    redisReply parts[] = {
+        text_reply((struct str){r->epoch, EPOCH_LEN}),
+        text_reply(str_of(last)),
+        {.type = REDIS_REPLY_ARRAY, .elements = r->n, .element = entry_list},
+        text_reply(r->state[1]),
+        text_reply(r->state[0]),
     };
+    redisReply *part_list[] = {&parts[0], &parts[1], &parts[2], &parts[3], &parts[4]};
+    const redisReply whole = {
+        .type = REDIS_REPLY_ARRAY, .elements = ARRAY_LEN(part_list), .element = part_list};
+    const struct redis_reply reply = redis_reply_of(&whole);
     list_del(&r->node);
-    r->fn(&page, r->arg);
+    redis_call_end(&r->call, &reply);
     free_read(r);
 }
 
@@ -248,7 +270,7 @@ void fake_bus_fail(struct bus *b)
 {
     struct fake_read *r = oldest(b);
     list_del(&r->node);
-    r->fn(NULL, r->arg);
+    redis_call_end(&r->call, NULL);
     free_read(r);
 }
 
@@ -264,7 +286,7 @@ void bus_unsubscribe(struct bus *b, struct str topic)
     note(b, '-', topic);
 }
 
-bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, void *arg)
+bool bus_read_topic(struct bus *b, const struct bus_read *q, const struct redis_asker *who)
 {
     if (!b->reader_up) {
         return false;
@@ -277,15 +299,79 @@ bool bus_read_topic(struct bus *b, const struct bus_read *q, bus_read_fn fn, voi
     r->q = *q;
     memcpy(r->topic, q->topic.p, q->topic.n);
     r->q.topic = str_of(r->topic); /* the feed may be freed before the answer */
-    r->fn = fn;
-    r->arg = arg;
+    redis_call_begin(&r->call, who);
     list_push_back(&b->reads, &r->node);
     return true;
 }
 
-struct str bus_page_entry(const struct bus_page *p, size_t i)
+bool bus_page_of(const struct redis_reply *r, struct bus_page *out)
 {
-    return ((const struct str *)(const void *)p->entries)[i];
+    if (!r) {
+        return false;
+    }
+    *out = (struct bus_page){
+        .epoch = redis_reply_text_at(r, 0),
+        .last = strtoull(redis_reply_text_at(r, 1).p, NULL, 10),
+        .entries = redis_reply_at(r, 2),
+        .state = {redis_reply_text_at(r, 4), redis_reply_text_at(r, 3)},
+    };
+    return true;
+}
+
+void bus_set_handler(struct bus *b, const struct bus_handler *handler, void *arg)
+{
+    b->handler = handler;
+    b->arg = arg;
+}
+
+void bus_listen(struct bus *b, enum bus_channel channel, const struct bus_listener *listener,
+                void *arg)
+{
+    b->listeners[channel] = listener;
+    b->listener_args[channel] = arg;
+}
+
+static void tell_listeners(struct bus *b)
+{
+    for (size_t i = 0; i < BUS_CHANNELS; i++) {
+        if (b->listeners[i] && b->listeners[i]->on_up) {
+            b->listeners[i]->on_up(b->listener_args[i]);
+        }
+    }
+}
+
+void fake_bus_up(struct bus *b)
+{
+    if (b->handler) {
+        b->handler->on_up(0, b->arg);
+    }
+    tell_listeners(b);
+}
+
+void fake_bus_down(struct bus *b)
+{
+    b->handler->on_down(0, b->arg);
+}
+
+void fake_bus_reader_up(struct bus *b)
+{
+    b->handler->on_reader_up(0, b->arg);
+    tell_listeners(b);
+}
+
+void fake_bus_subscribed(struct bus *b, struct str topic)
+{
+    b->handler->on_subscribed(topic, b->arg);
+}
+
+void fake_bus_message(struct bus *b, struct str topic, struct str bytes)
+{
+    b->handler->on_message(topic, bytes, b->arg);
+}
+
+void fake_bus_channel(struct bus *b, enum bus_channel channel, struct str bytes)
+{
+    b->listeners[channel]->on_message(bytes, b->listener_args[channel]);
 }
 
 bool bus_is_up(const struct bus *b)
@@ -293,7 +379,7 @@ bool bus_is_up(const struct bus *b)
     return b->reader_up;
 }
 
-bool bus_command(struct bus *b, bus_reply_fn fn, void *arg, int argc, const struct str *argv)
+bool bus_command(struct bus *b, const struct redis_asker *who, int argc, const struct str *argv)
 {
     assert(argc >= 2);
     if (!b->reader_up) {
@@ -303,8 +389,7 @@ bool bus_command(struct bus *b, bus_reply_fn fn, void *arg, int argc, const stru
     if (!c) {
         return false;
     }
-    c->fn = fn;
-    c->arg = arg;
+    redis_call_begin(&c->call, who);
     list_push_back(&b->commands_open, &c->node);
     note(b, '?', argv[1]);
     b->argument_len = argv[argc - 1].n;
@@ -318,19 +403,20 @@ struct str fake_bus_argument(const struct bus *b)
     return (struct str){b->argument, b->argument_len};
 }
 
-static void answer_command(struct bus *b, const struct redisReply *r)
+static void answer_command(struct bus *b, const redisReply *r)
 {
+    const struct redis_reply reply = r ? redis_reply_of(r) : (struct redis_reply){.n = 0};
     struct list *node = list_first(&b->commands_open);
     assert(node);
     struct fake_command *c = LIST_ENTRY(node, struct fake_command, node);
     list_del(node);
-    c->fn(r, c->arg);
+    redis_call_end(&c->call, r ? &reply : NULL);
     free(c);
 }
 
 void fake_bus_answer_number(struct bus *b, long long n)
 {
-    const struct redisReply r = {.type = REDIS_REPLY_INTEGER, .integer = n};
+    const redisReply r = {.type = REDIS_REPLY_INTEGER, .integer = n};
     answer_command(b, &r);
 }
 
@@ -345,9 +431,9 @@ size_t fake_bus_n_commands(const struct bus *b)
 
 void fake_bus_answer_command(struct bus *b, const char *const *fields)
 {
-    struct redisReply values[8] = {{0}};
-    struct redisReply *elements[8];
-    struct redisReply hash = {.type = REDIS_REPLY_MAP, .element = elements};
+    redisReply values[8] = {{0}};
+    redisReply *elements[8];
+    redisReply hash = {.type = REDIS_REPLY_MAP, .element = elements};
     for (size_t i = 0; fields && fields[i]; i++) {
         assert(i < ARRAY_LEN(values));
         values[i].type = REDIS_REPLY_STRING;
@@ -361,24 +447,19 @@ void fake_bus_answer_command(struct bus *b, const char *const *fields)
 
 void fake_bus_answer_entry(struct bus *b, const char *id, const char *text)
 {
-    struct redisReply texts[3] = {{.type = REDIS_REPLY_STRING, .str = (char *)(uintptr_t)id},
-                                  {.type = REDIS_REPLY_STRING, .str = (char[]){"m"}},
-                                  {.type = REDIS_REPLY_STRING, .str = (char *)(uintptr_t)text}};
-    struct redisReply *fields[] = {&texts[1], &texts[2]};
-    struct redisReply field_list = {.type = REDIS_REPLY_ARRAY, .elements = 2, .element = fields};
-    struct redisReply *parts[] = {&texts[0], &field_list};
-    struct redisReply entry = {.type = REDIS_REPLY_ARRAY, .elements = 2, .element = parts};
-    struct redisReply *entries[] = {&entry};
-    const struct redisReply r = {.type = REDIS_REPLY_ARRAY, .elements = 1, .element = entries};
+    redisReply texts[3] = {{.type = REDIS_REPLY_STRING, .str = (char *)(uintptr_t)id},
+                           {.type = REDIS_REPLY_STRING, .str = (char[]){"m"}},
+                           {.type = REDIS_REPLY_STRING, .str = (char *)(uintptr_t)text}};
+    redisReply *fields[] = {&texts[1], &texts[2]};
+    redisReply field_list = {.type = REDIS_REPLY_ARRAY, .elements = 2, .element = fields};
+    redisReply *parts[] = {&texts[0], &field_list};
+    redisReply entry = {.type = REDIS_REPLY_ARRAY, .elements = 2, .element = parts};
+    redisReply *entries[] = {&entry};
+    const redisReply r = {.type = REDIS_REPLY_ARRAY, .elements = 1, .element = entries};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         texts[i].len = strlen(texts[i].str);
     }
     answer_command(b, &r);
-}
-
-struct str bus_reply_str(const struct redisReply *r)
-{
-    return (struct str){r->str, r->len};
 }
 
 unsigned bus_server_of(const struct bus *b, struct str topic)

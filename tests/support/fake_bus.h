@@ -27,6 +27,14 @@ void fake_publish(struct fake_topic *t, const struct event *e);
 /* Another history begins, without events. */
 void fake_new_epoch(struct fake_topic *t, const char *epoch);
 
+/* What a bus tells its handler and its listeners. */
+void fake_bus_up(struct bus *b);
+void fake_bus_down(struct bus *b);
+void fake_bus_reader_up(struct bus *b);
+void fake_bus_subscribed(struct bus *b, struct str topic);
+void fake_bus_message(struct bus *b, struct str topic, struct str bytes);
+void fake_bus_channel(struct bus *b, enum bus_channel channel, struct str bytes);
+
 void fake_bus_set_reader(struct bus *b, bool up);
 void fake_bus_set_page(struct bus *b, uint32_t entries); /* at most so many entries a page */
 /* Commands so far: `+contest/a -contest/a `; empties. */

@@ -279,7 +279,7 @@ void stage_assert_heard(struct client *c, const char *lines)
 
 void stage_confirm(struct stage *g, const char *topic)
 {
-    feeds_on_subscribed(g->gw.feeds, str_of(topic));
+    fake_bus_subscribed(g->bus, str_of(topic));
     fake_bus_answer_all(g->bus);
     fake_loop_turn(g->gw.loop);
 }
@@ -287,7 +287,7 @@ void stage_confirm(struct stage *g, const char *topic)
 static void publish(struct stage *g, const struct event *e)
 {
     fake_publish(g->topic, e);
-    feeds_on_message(g->gw.feeds, STR("contest/a"), g->topic->live[g->topic->last]);
+    fake_bus_message(g->bus, STR("contest/a"), g->topic->live[g->topic->last]);
     fake_loop_turn(g->gw.loop);
 }
 
@@ -342,7 +342,7 @@ int stage_set_up(void **state)
     const struct hub_options ho = {g->gw.feeds, &session_hub_handler, &g->metrics, note_event,
                                    g->gw.flusher};
     g->gw.hub = hub_create(&ho);
-    feeds_on_up(g->gw.feeds, 0);
+    fake_bus_up(g->bus);
     *state = g;
     return g->gw.hub ? 0 : -1;
 }

@@ -139,7 +139,7 @@ static inline void publish(struct fixture *f, uint64_t n)
 
 static inline void hear_live(struct fixture *f, uint64_t offset)
 {
-    feeds_on_message(f->feeds, STR(TOPIC), f->topic->live[offset]);
+    fake_bus_message(f->bus, STR(TOPIC), f->topic->live[offset]);
 }
 
 static inline void publish_live(struct fixture *f, uint64_t n)
@@ -154,14 +154,14 @@ static inline void subscribe(struct fixture *f)
 {
     f->feed = feed_get(f->feeds, STR(TOPIC), &f->owner);
     assert_non_null(f->feed);
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
+    fake_bus_subscribed(f->bus, STR(TOPIC));
 }
 
 /* A feed that is live at offset 3, and nothing heard. */
 static inline void go_live_at_three(struct fixture *f)
 {
     publish(f, 3);
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     subscribe(f);
     fake_bus_answer_all(f->bus);
     assert_true(feed_is_live(f->feed));

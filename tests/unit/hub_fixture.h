@@ -128,7 +128,7 @@ static inline int set_up(void **state)
         list_init(&f->c[i].sub.catching_node);
         list_init(&f->c[i].user_node);
     }
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     *state = f;
     return f->hub && f->users ? 0 : -1;
 }
@@ -197,7 +197,7 @@ static inline void ask_from(struct session *c, const char *epoch, uint64_t offse
 
 static inline void answer_all(struct fixture *f)
 {
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
+    fake_bus_subscribed(f->bus, STR(TOPIC));
     fake_bus_answer_all(f->bus);
 }
 
@@ -209,7 +209,7 @@ static inline void publish_as(struct fixture *f, const char *user, bool is_publi
 
 static inline void hear(struct fixture *f, uint64_t offset)
 {
-    feeds_on_message(f->feeds, STR(TOPIC), f->topic->live[offset]);
+    fake_bus_message(f->bus, STR(TOPIC), f->topic->live[offset]);
 }
 
 static inline void event_as(struct fixture *f, const char *user, bool is_public)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/redis_fixture.h"
 
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,7 @@ static void on_lost(const char *why, void *arg)
         f->nulls_when_lost = f->nulls;
     }
     assert_int_equal(REDIS_LINK_BACKOFF, redis_link_state(f->link));
-    assert_false(redis_link_command(f->link, NULL, NULL, 1, &STR("PING")));
+    assert_false(redis_link_command(f->link, NULL, 1, &STR("PING")));
     (void)snprintf(f->why, sizeof(f->why), "%s", why);
     size_t n = strlen(f->whys);
     (void)snprintf(f->whys + n, sizeof(f->whys) - n, "%s\n", why);
@@ -60,7 +59,7 @@ static const struct redis_link_handler handler = {
     .on_message = on_message,
 };
 
-void on_answer(const struct redisReply *r, void *arg)
+void on_answer(const struct redis_reply *r, void *arg)
 {
     struct fixture *f = arg;
     f->answers++;
@@ -68,13 +67,15 @@ void on_answer(const struct redisReply *r, void *arg)
         f->nulls++;
         note(f, "NULL");
         assert_false(redis_link_is_ready(f->link));
-        assert_false(redis_link_command(f->link, NULL, NULL, 1, &STR("PING")));
-    } else if (r->type == REDIS_REPLY_INTEGER) {
+        assert_false(redis_link_command(f->link, NULL, 1, &STR("PING")));
+    } else if (r->type == REPLY_INTEGER) {
         char number[32];
-        (void)snprintf(number, sizeof(number), "%lld", r->integer);
+        (void)snprintf(number, sizeof(number), "%lld", (long long)r->integer);
         note(f, number);
-    } else if (r->str) {
-        note(f, r->str);
+    } else if (r->text.p) {
+        char text[TEXT_MAX / 2];
+        (void)snprintf(text, sizeof(text), "%.*s", STR_ARG(r->text));
+        note(f, text);
     } else {
         note(f, "?");
     }

@@ -49,7 +49,7 @@ const char *socket_url(const struct fixture *f, const char *credentials, int db)
 const char *tcp_url(const char *scheme, const char *host, uint16_t port);
 
 /* Counts and notes a reply. */
-void on_answer(const struct redisReply *r, void *arg);
+void on_answer(const struct redis_reply *r, void *arg);
 
 void begin_wait(struct fixture *f);
 void keep_waiting(struct fixture *f, const char *condition);
@@ -58,8 +58,11 @@ void keep_waiting(struct fixture *f, const char *condition);
     for (begin_wait(f); !(condition); keep_waiting(f, #condition)) {                               \
     }
 
+#define ASKER(f, callback) ((const struct redis_asker){.fn = (callback), .arg = (f)})
+#define NOTED(f) ASKER(f, on_answer)
 #define COMMAND(f, ...)                                                                            \
     do {                                                                                           \
         const struct str argv_[] = {__VA_ARGS__};                                                  \
-        assert_true(redis_link_command((f)->link, on_answer, (f), ARRAY_LEN(argv_), argv_));       \
+        const struct redis_asker who_ = {.fn = on_answer, .arg = (f)};                             \
+        assert_true(redis_link_command((f)->link, &who_, ARRAY_LEN(argv_), argv_));                \
     } while (0)

@@ -85,7 +85,7 @@ static void subscribe_during_a_recheck_without_redis_is_unavailable_and_ends_not
 {
     struct stage *g = *state;
     struct client *c = on_contest(g, 0);
-    feeds_on_down(g->gw.feeds, 0);
+    fake_bus_down(g->bus);
     session_recheck(c->s);
     stage_say(g, c, SUBSCRIBE_AS("1"));
     while (stage_n_questions(g) > 0) {

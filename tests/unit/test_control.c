@@ -20,9 +20,9 @@ static struct client *log_in(struct stage *g, size_t i, const char *user)
     return c;
 }
 
-static void hear(struct control *c, const char *message)
+static void hear(struct stage *g, const char *message)
 {
-    control_on_message(c, str_of(message));
+    fake_bus_channel(g->bus, BUS_CONTROL, str_of(message));
 }
 
 static void deauthenticate_ends_the_sessions_of_one_user(void **state)
@@ -31,10 +31,10 @@ static void deauthenticate_ends_the_sessions_of_one_user(void **state)
     struct control *control = control_create(&g->gw);
     struct client *ana = log_in(g, 0, "ana");
     struct client *bob = log_in(g, 1, "bob");
-    hear(control, DEAUTHENTICATE("7", "ana"));
+    hear(g, DEAUTHENTICATE("7", "ana"));
     assert_int_equal(ana->close_code, 4001);
     assert_int_equal(bob->close_code, 0);
-    hear(control, DEAUTHENTICATE("8", "bob"));
+    hear(g, DEAUTHENTICATE("8", "bob"));
     assert_int_equal(bob->close_code, 4001);
     control_free(control);
 }
@@ -46,12 +46,12 @@ static void numbers_that_begin_anew_are_noticed(void **state)
     struct control *control = control_create(&g->gw);
     struct client *ana = log_in(g, 0, "ana");
     struct client *bob = log_in(g, 1, "bob");
-    hear(control, DEAUTHENTICATE("7", "carla"));
-    hear(control, DEAUTHENTICATE("1", "bob"));
+    hear(g, DEAUTHENTICATE("7", "carla"));
+    hear(g, DEAUTHENTICATE("1", "bob"));
     assert_int_equal(fake_bus_n_commands(g->bus), 1);
     fake_bus_answer_entry(g->bus, "0-1", DEAUTHENTICATE("1", "bob"));
     assert_int_equal(bob->close_code, 4001);
-    hear(control, DEAUTHENTICATE("2", "ana"));
+    hear(g, DEAUTHENTICATE("2", "ana"));
     assert_int_equal(ana->close_code, 4001);
     control_free(control);
 }
@@ -61,9 +61,9 @@ static void what_is_heard_while_the_log_is_read_is_not_lost(void **state)
     struct stage *g = *state;
     struct control *control = control_create(&g->gw);
     struct client *bob = log_in(g, 1, "bob");
-    hear(control, DEAUTHENTICATE("5", "carla"));
-    hear(control, DEAUTHENTICATE("7", "dora")); /* the log is read … */
-    hear(control, DEAUTHENTICATE("8", "bob"));  /* … and was before this came */
+    hear(g, DEAUTHENTICATE("5", "carla"));
+    hear(g, DEAUTHENTICATE("7", "dora")); /* the log is read … */
+    hear(g, DEAUTHENTICATE("8", "bob"));  /* … and was before this came */
     fake_bus_answer_entry(g->bus, "0-6", DEAUTHENTICATE("6", "dora"));
     fake_bus_answer_entry(g->bus, "0-8", DEAUTHENTICATE("8", "bob")); /* the newest */
     fake_bus_answer_entry(g->bus, "0-8", DEAUTHENTICATE("8", "bob")); /* what is missing */
@@ -78,11 +78,11 @@ static void an_answer_older_than_what_was_heard_takes_nothing_back(void **state)
     struct stage *g = *state;
     struct control *control = control_create(&g->gw);
     struct client *bob = log_in(g, 1, "bob");
-    hear(control, DEAUTHENTICATE("7", "carla"));
-    control_on_up(control);
-    hear(control, DEAUTHENTICATE("8", "dora"));
+    hear(g, DEAUTHENTICATE("7", "carla"));
+    fake_bus_up(g->bus);
+    hear(g, DEAUTHENTICATE("8", "dora"));
     fake_bus_answer_entry(g->bus, "0-7", DEAUTHENTICATE("7", "carla"));
-    hear(control, DEAUTHENTICATE("8", "bob")); /* that number was taken already */
+    hear(g, DEAUTHENTICATE("8", "bob")); /* that number was taken already */
     assert_int_equal(bob->close_code, 0);
     while (fake_bus_n_commands(g->bus) > 0) {
         fake_bus_answer_entry(g->bus, "0-8", DEAUTHENTICATE("8", "dora"));
@@ -96,8 +96,8 @@ static void a_log_that_could_not_be_read_is_read_again(void **state)
 {
     struct stage *g = *state;
     struct control *control = control_create(&g->gw);
-    hear(control, DEAUTHENTICATE("5", "carla"));
-    hear(control, DEAUTHENTICATE("7", "dora"));
+    hear(g, DEAUTHENTICATE("5", "carla"));
+    hear(g, DEAUTHENTICATE("7", "dora"));
     fake_bus_answer_command(g->bus, NULL);
     assert_int_equal(fake_bus_n_commands(g->bus), 0);
     stage_pass_s(g, 1);
@@ -110,9 +110,9 @@ static void message_heard_twice_is_applied_once(void **state)
 {
     struct stage *g = *state;
     struct control *control = control_create(&g->gw);
-    hear(control, DEAUTHENTICATE("7", "ana"));
+    hear(g, DEAUTHENTICATE("7", "ana"));
     struct client *ana = log_in(g, 0, "ana"); /* again */
-    hear(control, DEAUTHENTICATE("7", "ana"));
+    hear(g, DEAUTHENTICATE("7", "ana"));
     fake_bus_answer_entry(g->bus, "0-7", DEAUTHENTICATE("7", "ana"));
     stage_pass_s(g, 2);
     assert_int_equal(ana->close_code, 0);

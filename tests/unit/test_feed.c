@@ -17,9 +17,9 @@ static void feed_before_the_link_is_up_subscribes_when_it_comes(void **state)
     f->feed = feed_get(f->feeds, STR(TOPIC), &f->owner);
     assert_string_equal(fake_bus_commands(f->bus), "");
     assert_string_equal(feed_position(f->feed)->epoch, "");
-    feeds_on_subscribed(f->feeds, STR(TOPIC)); /* nonsense: nothing was asked */
+    fake_bus_subscribed(f->bus, STR(TOPIC)); /* nonsense: nothing was asked */
     assert_int_equal(fake_bus_n_reads(f->bus), 0);
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     assert_string_equal(fake_bus_commands(f->bus), "+contest/a ");
     assert_int_equal(f->metrics.topics, 1);
 }
@@ -28,12 +28,12 @@ static void first_read_asks_for_the_position_only_and_is_sent_after_the_confirma
 {
     struct fixture *f = *state;
     publish(f, 3);
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     f->feed = feed_get(f->feeds, STR(TOPIC), &f->owner);
     assert_string_equal(fake_bus_commands(f->bus), "+contest/a ");
     assert_int_equal(fake_bus_n_reads(f->bus), 0);
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
-    feeds_on_subscribed(f->feeds, STR(TOPIC)); /* twice is once */
+    fake_bus_subscribed(f->bus, STR(TOPIC));
+    fake_bus_subscribed(f->bus, STR(TOPIC)); /* twice is once */
     assert_int_equal(fake_bus_n_reads(f->bus), 1);
     assert_int_equal(fake_bus_read(f->bus)->count, 0);
     assert_false(feed_is_live(f->feed));
@@ -48,7 +48,7 @@ static void first_read_asks_for_the_position_only_and_is_sent_after_the_confirma
 static void empty_topic_is_live_at_zero(void **state)
 {
     struct fixture *f = *state;
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     subscribe(f);
     fake_bus_answer(f->bus);
     assert_at(f, FAKE_EPOCH_A, 0);
@@ -64,7 +64,7 @@ static void events_around_the_first_read_are_taken_once_in_every_order(void **st
     for (uint64_t looked = 0; looked <= 5; looked++) {
         for (uint64_t heard = 0; heard <= 5; heard++) {
             fake_new_epoch(f->topic, FAKE_EPOCH_A);
-            feeds_on_up(f->feeds, 0);
+            fake_bus_up(f->bus);
             subscribe(f);
             publish(f, looked);
             fake_bus_look(f->bus);
@@ -103,10 +103,10 @@ static void events_around_a_read_of_the_log_are_taken_once_in_every_order(void *
         for (uint64_t heard_from = 1; heard_from <= 6; heard_from++) {
             fake_new_epoch(f->topic, FAKE_EPOCH_A);
             go_live_at_three(f);
-            feeds_on_down(f->feeds, 0);
-            feeds_on_up(f->feeds, 0);
+            fake_bus_down(f->bus);
+            fake_bus_up(f->bus);
             publish(f, looked);
-            feeds_on_subscribed(f->feeds, STR(TOPIC));
+            fake_bus_subscribed(f->bus, STR(TOPIC));
             fake_bus_look(f->bus);
             publish(f, 5 - looked);
             /* Only what was published after SUBSCRIBE is heard; what before, perhaps. */
@@ -144,8 +144,8 @@ static void message_of_a_topic_nobody_wants_is_ignored(void **state)
     struct fixture *f = *state;
     go_live_at_three(f);
     publish(f, 1);
-    feeds_on_message(f->feeds, STR("contest/b"), f->topic->live[4]);
-    feeds_on_subscribed(f->feeds, STR("contest/b"));
+    fake_bus_message(f->bus, STR("contest/b"), f->topic->live[4]);
+    fake_bus_subscribed(f->bus, STR("contest/b"));
     assert_heard(f, "");
 }
 
@@ -153,8 +153,8 @@ static void malformed_message_is_counted_and_harmless(void **state)
 {
     struct fixture *f = *state;
     go_live_at_three(f);
-    feeds_on_message(f->feeds, STR(TOPIC), STR("nonsense"));
-    feeds_on_message(f->feeds, STR(TOPIC), STR_NONE);
+    fake_bus_message(f->bus, STR(TOPIC), STR("nonsense"));
+    fake_bus_message(f->bus, STR(TOPIC), STR_NONE);
     assert_int_equal(f->metrics.events_malformed, 2);
     publish_live(f, 1);
     assert_heard(f, "4 ");
@@ -202,7 +202,7 @@ static void event_of_a_newer_version_is_no_gap_in_a_backfill(void **state)
     struct fixture *f = *state;
     publish(f, 3);
     make_newer(f->topic->log[2]);
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     subscribe(f);
     fake_bus_answer_all(f->bus);
     assert_int_equal(feed_reach(f->feed, 0), FEED_ASKED);
@@ -283,9 +283,9 @@ static void log_emptied_while_the_position_stays_is_a_reset(void **state)
     go_live_at_three(f);
     publish(f, 3);
     f->topic->floor = 6;
-    feeds_on_down(f->feeds, 0);
-    feeds_on_up(f->feeds, 0);
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
+    fake_bus_down(f->bus);
+    fake_bus_up(f->bus);
+    fake_bus_subscribed(f->bus, STR(TOPIC));
     fake_bus_answer_all(f->bus);
     assert_heard(f, "reset live ");
     assert_at(f, FAKE_EPOCH_A, 6);
@@ -312,7 +312,7 @@ static void message_that_never_fits_is_dropped_after_some_reads(void **state)
     go_live_at_three(f);
     struct event e = fake_run("", true);
     struct buf stale = fake_message(FAKE_EPOCH_B, 90, &e);
-    feeds_on_message(f->feeds, STR(TOPIC), buf_str(&stale));
+    fake_bus_message(f->bus, STR(TOPIC), buf_str(&stale));
     publish_live(f, 1);
     for (int i = 0; i < 10 && fake_bus_n_reads(f->bus) > 0; i++) {
         fake_bus_answer(f->bus);
@@ -373,10 +373,10 @@ static void another_epoch_found_after_a_link_loss_is_a_reset(void **state)
 {
     struct fixture *f = *state;
     go_live_at_three(f);
-    feeds_on_down(f->feeds, 0);
+    fake_bus_down(f->bus);
     fake_new_epoch(f->topic, FAKE_EPOCH_B);
-    feeds_on_up(f->feeds, 0);
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
+    fake_bus_up(f->bus);
+    fake_bus_subscribed(f->bus, STR(TOPIC));
     fake_bus_answer_all(f->bus);
     assert_heard(f, "reset live ");
     assert_at(f, FAKE_EPOCH_B, 0);
@@ -402,11 +402,11 @@ static void same_epoch_behind_our_position_is_a_reset(void **state)
 {
     struct fixture *f = *state;
     go_live_at_three(f);
-    feeds_on_down(f->feeds, 0);
+    fake_bus_down(f->bus);
     fake_new_epoch(f->topic, FAKE_EPOCH_A);
     publish(f, 1);
-    feeds_on_up(f->feeds, 0);
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
+    fake_bus_up(f->bus);
+    fake_bus_subscribed(f->bus, STR(TOPIC));
     fake_bus_answer_all(f->bus);
     assert_heard(f, "reset live ");
     assert_at(f, FAKE_EPOCH_A, 1);

@@ -14,16 +14,16 @@ static void link_lost_and_back_with_nothing_missed_is_silent(void **state)
 {
     struct fixture *f = *state;
     go_live_at_three(f);
-    feeds_on_down(f->feeds, 0);
+    fake_bus_down(f->bus);
     assert_false(feed_is_live(f->feed));
     publish(f, 1);
     hear_live(f, 4); /* cannot be: the link is away */
     assert_heard(f, "");
     fake_new_epoch(f->topic, FAKE_EPOCH_A);
     publish(f, 3);
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     assert_string_equal(fake_bus_commands(f->bus), "+contest/a ");
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
+    fake_bus_subscribed(f->bus, STR(TOPIC));
     fake_bus_answer_all(f->bus);
     assert_heard(f, "live ");
     assert_at(f, FAKE_EPOCH_A, 3);
@@ -36,13 +36,13 @@ static void link_lost_while_reading_forgets_what_waited(void **state)
     publish(f, 1);
     publish_live(f, 1);
     fake_bus_look(f->bus);
-    feeds_on_down(f->feeds, 0);
+    fake_bus_down(f->bus);
     publish(f, 1);
     fake_bus_answer(f->bus); /* nobody's any more */
     assert_heard(f, "");
     assert_at(f, FAKE_EPOCH_A, 3);
-    feeds_on_up(f->feeds, 0);
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
+    fake_bus_up(f->bus);
+    fake_bus_subscribed(f->bus, STR(TOPIC));
     assert_int_equal(fake_bus_n_reads(f->bus), 1);
     fake_bus_answer(f->bus); /* not taken for the stale one */
     assert_heard(f, "4 5 6 live ");
@@ -56,16 +56,33 @@ static void answer_from_before_a_resubscription_is_not_believed(void **state)
     publish(f, 1);
     publish_live(f, 1);
     fake_bus_look(f->bus); /* sees 4 and 5 */
-    feeds_on_down(f->feeds, 0);
+    fake_bus_down(f->bus);
     publish(f, 1); /* 6: heard by nobody, not seen by that look */
-    feeds_on_up(f->feeds, 0);
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
-    assert_int_equal(fake_bus_n_reads(f->bus), 1);
-    fake_bus_answer(f->bus);
+    fake_bus_up(f->bus);
+    fake_bus_subscribed(f->bus, STR(TOPIC));
+    assert_int_equal(fake_bus_n_reads(f->bus), 2);
+    fake_bus_answer(f->bus); /* the old one: heard by nobody */
     assert_heard(f, "");
     assert_false(feed_is_live(f->feed));
     fake_bus_answer_all(f->bus);
     assert_heard(f, "4 5 6 live ");
+}
+
+static void feed_that_is_left_hears_no_answer(void **state)
+{
+    struct fixture *f = *state;
+    go_live_at_three(f);
+    assert_int_equal(feed_reach(f->feed, 0), FEED_ASKED);
+    feed_confirm(f->feed);
+    feed_ask_scoreboards(f->feed);
+    publish(f, 1);
+    publish_live(f, 1); /* a gap: the log is read */
+    assert_int_equal(fake_bus_n_reads(f->bus), 4);
+    feed_put(f->feed);
+    fake_loop_pass_ms(f->loop, LIMIT_TOPIC_LINGER_MS + 1000);
+    assert_string_equal(fake_bus_commands(f->bus), "-contest/a ");
+    fake_bus_answer_all(f->bus);
+    assert_heard(f, "");
 }
 
 static void lost_answer_is_asked_again_when_the_reader_is_back(void **state)
@@ -77,8 +94,8 @@ static void lost_answer_is_asked_again_when_the_reader_is_back(void **state)
     fake_bus_fail(f->bus);
     assert_int_equal(fake_bus_n_reads(f->bus), 0);
     publish_live(f, 1);
-    feeds_on_reader_up(f->feeds, 0);
-    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_reader_up(f->bus);
+    fake_bus_reader_up(f->bus);
     assert_int_equal(fake_bus_n_reads(f->bus), 1);
     fake_bus_answer_all(f->bus);
     assert_heard(f, "4 5 6 live ");
@@ -104,12 +121,12 @@ static void reader_away_at_the_confirmation_is_asked_when_it_comes(void **state)
     struct fixture *f = *state;
     fake_bus_set_reader(f->bus, false);
     publish(f, 2);
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     subscribe(f);
     assert_int_equal(fake_bus_n_reads(f->bus), 0);
     fake_loop_pass_ms(f->loop, 3000);
     fake_bus_set_reader(f->bus, true);
-    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_reader_up(f->bus);
     fake_bus_answer_all(f->bus);
     assert_heard(f, "live ");
     assert_at(f, FAKE_EPOCH_A, 2);
@@ -121,13 +138,13 @@ static void stale_answer_that_fails_is_asked_again(void **state)
     go_live_at_three(f);
     publish(f, 1);
     publish_live(f, 1);
-    feeds_on_down(f->feeds, 0);
-    feeds_on_up(f->feeds, 0);
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
+    fake_bus_down(f->bus);
+    fake_bus_up(f->bus);
+    fake_bus_subscribed(f->bus, STR(TOPIC));
     fake_bus_set_reader(f->bus, false);
     fake_bus_fail(f->bus);
     fake_bus_set_reader(f->bus, true);
-    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_reader_up(f->bus);
     fake_bus_answer_all(f->bus);
     assert_heard(f, "4 5 live ");
 }
@@ -135,7 +152,7 @@ static void stale_answer_that_fails_is_asked_again(void **state)
 static void confirmation_that_never_comes_is_asked_for_again(void **state)
 {
     struct fixture *f = *state;
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     f->feed = feed_get(f->feeds, STR(TOPIC), &f->owner);
     fake_bus_commands(f->bus);
     fake_loop_pass_ms(f->loop, 24000);
@@ -162,7 +179,7 @@ static void too_much_waiting_gives_the_range_up_with_a_reset(void **state)
     }
     assert_true(msg_bytes_alive() < LIMIT_TOPIC_PENDING_BYTES);
     fake_bus_fail(f->bus);
-    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_reader_up(f->bus);
     assert_int_equal(fake_bus_read(f->bus)->count, 0); /* the position only */
     publish_live(f, 1);                                /* dropped as well */
     fake_bus_answer_all(f->bus);
@@ -347,9 +364,9 @@ static void dead_feed_ignores_links_and_ticks(void **state)
     feed_put(f->feed);
     fake_loop_pass_ms(f->loop, 12000);
     fake_bus_commands(f->bus);
-    feeds_on_down(f->feeds, 0);
-    feeds_on_up(f->feeds, 0);
-    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_down(f->bus);
+    fake_bus_up(f->bus);
+    fake_bus_reader_up(f->bus);
     fake_loop_pass_ms(f->loop, 60000);
     assert_string_equal(fake_bus_commands(f->bus), "");
     struct buf debug = {0};
@@ -419,6 +436,7 @@ int main(void)
         TEST(link_lost_and_back_with_nothing_missed_is_silent),
         TEST(link_lost_while_reading_forgets_what_waited),
         TEST(answer_from_before_a_resubscription_is_not_believed),
+        TEST(feed_that_is_left_hears_no_answer),
         TEST(lost_answer_is_asked_again_when_the_reader_is_back),
         TEST(lost_answer_is_asked_again_by_the_next_tick),
         TEST(reader_away_at_the_confirmation_is_asked_when_it_comes),

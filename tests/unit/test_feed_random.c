@@ -128,15 +128,15 @@ static void random_step(struct fixture *f, uint32_t *seed, bool *up, bool boards
         break;
     case 13:
         if (dice(seed, 8) == 0) {
-            feeds_on_down(f->feeds, 0);
+            fake_bus_down(f->bus);
             *up = false;
             f->topic->heard = f->topic->last;
         } else if (!*up) {
-            feeds_on_up(f->feeds, 0);
+            fake_bus_up(f->bus);
             *up = true;
             f->topic->heard = f->topic->last;
         }
-        feeds_on_subscribed(f->feeds, STR(TOPIC));
+        fake_bus_subscribed(f->bus, STR(TOPIC));
         break;
     case 14:
         if (f->topic->last > 0) {
@@ -169,7 +169,7 @@ static void random_histories_never_lose_an_event_silently(void **state)
         fake_bus_set_page(f->bus, 1 + dice(&seed, 6));
         f->feeds = feeds_create(
             f->loop, &(struct feeds_options){o.settings, &checking, f->bus, &f->metrics});
-        feeds_on_up(f->feeds, 0);
+        fake_bus_up(f->bus);
         f->feed = feed_get(f->feeds, STR(TOPIC), &c);
         for (int step = 0; step < 400; step++) {
             random_step(f, &seed, &up, run % 3 != 0);
@@ -181,9 +181,9 @@ static void random_histories_never_lose_an_event_silently(void **state)
         }
         /* Everything comes to rest: the links are there, the rest is heard, the checks are made. */
         if (!up) {
-            feeds_on_up(f->feeds, 0);
+            fake_bus_up(f->bus);
         }
-        feeds_on_subscribed(f->feeds, STR(TOPIC));
+        fake_bus_subscribed(f->bus, STR(TOPIC));
         for (int i = 0; i < 100; i++) {
             fake_bus_answer_all(f->bus);
             fake_loop_pass_ms(f->loop, 1000);
@@ -206,7 +206,7 @@ static void busy_life(struct fixture *f)
         return;
     }
     f->feed = feed;
-    feeds_on_subscribed(f->feeds, STR(TOPIC));
+    fake_bus_subscribed(f->bus, STR(TOPIC));
     fake_bus_answer_all(f->bus);
     publish_live(f, 2);
     publish(f, 1);
@@ -229,7 +229,7 @@ static void message_without_memory_becomes_a_reset_or_a_repair_never_silence(voi
         fail_alloc_at(n);
         hear_live(f, 5); /* a hole: it must wait */
         fail_alloc_at(-1);
-        feeds_on_reader_up(f->feeds, 0);
+        fake_bus_reader_up(f->bus);
         fake_bus_answer_all(f->bus);
         assert_true(feed_is_live(f->feed));
         assert_at(f, FAKE_EPOCH_A, 5);
@@ -251,7 +251,7 @@ static void message_without_memory_becomes_a_reset_or_a_repair_never_silence(voi
 static void feed_without_memory_is_not_made(void **state)
 {
     struct fixture *f = *state;
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     for (long n = 0; n < 2; n++) {
         fail_alloc_at(n);
         assert_null(feed_get(f->feeds, STR(TOPIC), &f->owner));

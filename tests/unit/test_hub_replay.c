@@ -142,9 +142,9 @@ static void question_without_an_answer_is_asked_again(void **state)
     subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
     assert_heard(&f->c[0], "");
     fake_bus_set_reader(f->bus, true);
-    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_reader_up(f->bus);
     fake_bus_fail(f->bus);
-    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_reader_up(f->bus);
     fake_bus_answer_all(f->bus);
     assert_heard(&f->c[0], "no:3 ");
 }
@@ -182,7 +182,7 @@ static void reader_away_when_a_client_resumes_is_waited_for(void **state)
     subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
     assert_heard(&f->c[0], "");
     fake_bus_set_reader(f->bus, true);
-    feeds_on_reader_up(f->feeds, 0);
+    fake_bus_reader_up(f->bus);
     fake_bus_answer_all(f->bus);
     assert_heard(&f->c[0], "yes:1 2 3 ");
 }
@@ -226,7 +226,7 @@ static void keep_only_four(struct fixture *f)
     hub_free(f->hub);
     const struct hub_options ho = {f->feeds, &handler, &f->metrics, note_event, &f->noted};
     f->hub = hub_create(&ho);
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
 }
 
 static void replay_whose_part_left_the_ring_reads_the_log_again(void **state)
@@ -260,10 +260,10 @@ static void replay_in_the_middle_of_a_new_epoch_is_a_reset(void **state)
     subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
     fake_bus_answer_all(f->bus);
     assert_heard(&f->c[0], "yes:0 ");
-    feeds_on_down(f->feeds, 0);
+    fake_bus_down(f->bus);
     fake_new_epoch(f->topic, FAKE_EPOCH_B);
     publish_as(f, "", true);
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     answer_all(f);
     f->c[0].backlog = 0;
     hub_pump(f->hub, &f->c[0].sub);
@@ -349,12 +349,12 @@ static void scoreboards_replaced_during_a_gap_are_counted_for_those_connected(vo
     subscribe(f, &f->c[1], VIEW_SCOREBOARD, SIGHT_PUBLIC);
     buf_clear(&f->c[0].heard);
     buf_clear(&f->c[1].heard);
-    feeds_on_down(f->feeds, 0);
+    fake_bus_down(f->bus);
     publish_board(f, true);  /* 4 */
     publish_board(f, true);  /* 5 */
     publish_board(f, false); /* 6 */
     publish_board(f, true);  /* 7 */
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     answer_all(f);
     assert_heard(&f->c[0], "6 7+2 ");
     assert_heard(&f->c[1], "7+2 ");
@@ -463,10 +463,10 @@ static void link_loss_and_repair_are_invisible_to_clients(void **state)
 {
     struct fixture *f = *state;
     begin_at_three(f);
-    feeds_on_down(f->feeds, 0);
+    fake_bus_down(f->bus);
     publish_as(f, "", true);
     publish_as(f, "", true);
-    feeds_on_up(f->feeds, 0);
+    fake_bus_up(f->bus);
     answer_all(f);
     events(f, 1);
     assert_heard(&f->c[3], "4 5 6 ");

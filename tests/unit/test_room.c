@@ -45,7 +45,7 @@ static struct client *join(struct stage *g, size_t i)
 static void deliver(struct stage *g)
 {
     fake_bus_answer_number(g->bus, 1);
-    room_on_message(g->gw.room, fake_bus_argument(g->bus));
+    fake_bus_channel(g->bus, BUS_ROOM, fake_bus_argument(g->bus));
     fake_loop_turn(g->gw.loop);
 }
 
@@ -89,7 +89,7 @@ static void message_of_another_gateway_reaches_the_session_with_the_senders_numb
                                   .timestamp = STR("2026-01-16T14:30:00.123456"),
                                   .message = STR("from afar")};
     room_letter_write(&bytes, &l);
-    room_on_message(g->gw.room, buf_str(&bytes));
+    fake_bus_channel(g->bus, BUS_ROOM, buf_str(&bytes));
     fake_loop_turn(g->gw.loop);
     stage_assert_heard(
         a, "{\"message\":\"from afar\",\"timestamp\":\"2026-01-16T14:30:00.123456\"}\n");

@@ -43,7 +43,7 @@ static void publish_everywhere(struct stage *g, const char *user, bool is_public
     for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
         struct fake_topic *t = fake_topic(g->bus, topics[i]);
         fake_publish(t, &e);
-        feeds_on_message(g->gw.feeds, str_of(topics[i]), t->live[t->last]);
+        fake_bus_message(g->bus, str_of(topics[i]), t->live[t->last]);
     }
     fake_loop_turn(g->gw.loop);
 }

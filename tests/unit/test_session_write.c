@@ -54,7 +54,7 @@ static void assert_offsets(struct client *c, const char *expected)
 static void publish_one(struct stage *g, const struct event *e)
 {
     fake_publish(g->topic, e);
-    feeds_on_message(g->gw.feeds, STR("contest/a"), g->topic->live[g->topic->last]);
+    fake_bus_message(g->bus, STR("contest/a"), g->topic->live[g->topic->last]);
 }
 
 static void events_of_one_turn_leave_in_one_write(void **state)

@@ -2,6 +2,9 @@
 /* http_text: line by line, each byte once. */
 #include "common/http/http_text.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 /* Where the first `what` in s is; s.n when there is none. */
 static size_t find(struct str s, char what)
 {
@@ -53,7 +56,7 @@ bool http_is_token_char(char c)
     return is_alnum || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-static bool is_token(struct str s)
+bool http_is_token(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         if (!http_is_token_char(s.p[i])) {
@@ -61,6 +64,57 @@ static bool is_token(struct str s)
         }
     }
     return s.n > 0;
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+/* Of an IPv6 address in brackets; 0: it is none. */
+static size_t literal_length(struct str s)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    size_t end = find(s, ']');
+    if (end == s.n || end > sizeof(text)) {
+        return 0;
+    }
+    memcpy(text, s.p + 1, end - 1);
+    text[end - 1] = '\0';
+    return inet_pton(AF_INET6, text, &address) == 1 ? end + 1 : 0;
+}
+
+/* Of a name: its length; 0 when it has a byte that may not stand there. */
+static size_t name_length(struct str s)
+{
+    size_t n = find(s, ':');
+    for (size_t i = 0; i < n; i++) {
+        char c = s.p[i];
+        bool is_escape = c == '%' && n - i > 2 && is_hex(s.p[i + 1]) && is_hex(s.p[i + 2]);
+        bool is_alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!is_escape && !is_alnum && (c == '\0' || !strchr("-._~!$&'()*+,;=", c))) {
+            return 0;
+        }
+    }
+    return n;
+}
+
+bool http_is_authority(struct str s)
+{
+    size_t host = s.n > 0 && s.p[0] == '[' ? literal_length(s) : name_length(s);
+    struct str port = str_after(s, host);
+    if (host == 0 || (port.n > 0 && port.p[0] != ':') || port.n > 6) {
+        return false;
+    }
+    unsigned number = 0;
+    for (size_t i = 1; i < port.n; i++) {
+        if (port.p[i] < '0' || port.p[i] > '9') {
+            return false;
+        }
+        number = number * 10 + (unsigned)(port.p[i] - '0');
+    }
+    return number <= 65535;
 }
 
 static bool is_target(struct str s)
@@ -131,14 +185,23 @@ static bool take_line(struct str *text, struct str *out_line)
 
 static const char bad_end[] = "a line that does not end in CR LF";
 
+/* HTTP/2.0 and whatever else has a larger first digit. */
+static bool is_later_version(struct str s)
+{
+    static const struct str name = {"HTTP/", 5};
+    return s.n == name.n + 3 && str_starts(s, name) && s.p[5] >= '2' && s.p[5] <= '9' &&
+           s.p[6] == '.' && s.p[7] >= '0' && s.p[7] <= '9';
+}
+
 const char *http_text_line(struct str *text, struct http_line *out)
 {
     struct str rest = *text;
     struct str line;
+    out->is_later_version = false;
     if (!take_line(&rest, &line)) {
         return bad_end;
     }
-    if (!take_until(&line, ' ', &out->method) || !is_token(out->method) ||
+    if (!take_until(&line, ' ', &out->method) || !http_is_token(out->method) ||
         !take_until(&line, ' ', &out->target)) {
         return "no HTTP request line";
     }
@@ -147,6 +210,7 @@ const char *http_text_line(struct str *text, struct http_line *out)
     }
     out->is_http_1_1 = str_eq(line, STR("HTTP/1.1"));
     if (!out->is_http_1_1 && !str_eq(line, STR("HTTP/1.0"))) {
+        out->is_later_version = is_later_version(line);
         return "HTTP/1.1 and HTTP/1.0 are spoken here";
     }
     *text = rest;
@@ -161,7 +225,7 @@ const char *http_text_field(struct str *text, struct http_pair *out)
     if (!take_line(&rest, &line)) {
         return bad_end;
     }
-    if (line.n > 0 && (!take_until(&line, ':', &out->name) || !is_token(out->name))) {
+    if (line.n > 0 && (!take_until(&line, ':', &out->name) || !http_is_token(out->name))) {
         return "a header line without a proper name"; /* folded lines too */
     }
     out->value = http_text_trim(line);

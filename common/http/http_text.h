@@ -5,8 +5,7 @@
  *
  * Nothing is forgiven that another server on the way might read in another way: bare line feeds,
  * folded lines, a blank before a colon, control characters. What a target or a field means, and
- * which fields may stand twice, is for the two servers to say (gateway/transport/request.c,
- * publisher/http_head.c). Pure: allocates nothing, and all spans point into the bytes given.
+ * which fields may stand twice, is for http_reader.h to say. Pure: allocates nothing, and all spans point into the bytes given.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,9 +32,10 @@ MUST_CHECK enum http_scan http_text_scan(struct str bytes, size_t seen, struct h
                                          size_t *out_n);
 
 struct http_line {
-    struct str method; /* a token */
-    struct str target; /* 0x21 to 0x7e, not empty */
-    bool is_http_1_1;  /* else 1.0 */
+    struct str method;     /* a token */
+    struct str target;     /* 0x21 to 0x7e, not empty */
+    bool is_http_1_1;      /* else 1.0 */
+    bool is_later_version; /* of an error: it is HTTP/2.0, or later */
 };
 struct http_pair {
     struct str name;  /* a token */
@@ -51,7 +51,10 @@ MUST_CHECK const char *http_text_field(struct str *text, struct http_pair *out);
 bool http_text_element(struct str *list, struct str *out);
 /* Without the blanks and tabs around it. */
 struct str http_text_trim(struct str s);
+/* A host with or without a port, as in Host: a name (with underscores, too) or an IP literal. */
+bool http_is_authority(struct str s);
 /* May it stand in a token (RFC 9110, 5.6.2)? */
 bool http_is_token_char(char c);
+bool http_is_token(struct str s); /* which is not empty */
 /* Are the two equal but for the case of ASCII letters? */
 bool http_same_word(struct str a, struct str b);

@@ -9,45 +9,47 @@ static bool in_range(uint8_t c, uint8_t low, uint8_t high)
     return c >= low && c <= high;
 }
 
-static bool is_tail(uint8_t c)
+/* The first byte of a character of several. */
+static bool begin_character(struct utf8_check *u, uint8_t c)
 {
-    return in_range(c, 0x80, 0xbf);
+    u->low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;  /* else overlong */
+    u->high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf; /* else a surrogate, over U+10FFFF */
+    if (in_range(c, 0xc2, 0xdf)) {
+        u->more = 1;
+    } else if (in_range(c, 0xe0, 0xef)) {
+        u->more = 2;
+    } else if (in_range(c, 0xf0, 0xf4)) {
+        u->more = 3;
+    }
+    return u->more > 0;
 }
 
-/* Bytes of the character that c[0..n) begins with (n > 0), 0 when it is none. */
-static size_t character_bytes(const uint8_t *c, size_t n)
+static bool take_byte(struct utf8_check *u, uint8_t c)
 {
-    if (c[0] < 0x80) {
-        return 1;
+    if (u->more == 0) {
+        return c < 0x80 || begin_character(u, c);
     }
-    if (in_range(c[0], 0xc2, 0xdf)) {
-        return n >= 2 && is_tail(c[1]) ? 2 : 0;
+    bool is_fit = in_range(c, u->low, u->high);
+    u->more--;
+    u->low = 0x80;
+    u->high = 0xbf;
+    return is_fit;
+}
+
+bool utf8_check_add(struct utf8_check *u, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (!take_byte(u, (uint8_t)s.p[i])) {
+            return false;
+        }
     }
-    if (in_range(c[0], 0xe0, 0xef)) {
-        uint8_t low = c[0] == 0xe0 ? 0xa0 : 0x80;  /* else overlong */
-        uint8_t high = c[0] == 0xed ? 0x9f : 0xbf; /* else a surrogate */
-        return n >= 3 && in_range(c[1], low, high) && is_tail(c[2]) ? 3 : 0;
-    }
-    if (in_range(c[0], 0xf0, 0xf4)) {
-        uint8_t low = c[0] == 0xf0 ? 0x90 : 0x80;
-        uint8_t high = c[0] == 0xf4 ? 0x8f : 0xbf; /* else over U+10FFFF */
-        return n >= 4 && in_range(c[1], low, high) && is_tail(c[2]) && is_tail(c[3]) ? 4 : 0;
-    }
-    return 0;
+    return true;
 }
 
 bool utf8_valid(struct str s)
 {
-    const uint8_t *c = (const uint8_t *)s.p;
-
-    for (size_t i = 0; i < s.n;) {
-        size_t bytes = character_bytes(c + i, s.n - i);
-        if (bytes == 0) {
-            return false;
-        }
-        i += bytes;
-    }
-    return true;
+    struct utf8_check u = {.more = 0};
+    return utf8_check_add(&u, s) && utf8_check_is_whole(&u);
 }
 
 bool utf8_has_controls(struct str s)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "gateway/transport/inflate.h"
-#include "proto/utf8.h"
 
 /* Compressed, what does not compress becomes longer by so much at most. */
 enum { DEFLATE_MORE_BYTES = 64 };
@@ -20,11 +19,8 @@ static struct ws_message_news bad_because(enum close_code code, const char *why)
     return (struct ws_message_news){.state = WS_MESSAGE_BAD, .code = code, .why = why};
 }
 
-static struct ws_message_news checked(struct str text)
+static struct ws_message_news whole(struct str text)
 {
-    if (!utf8_valid(text)) {
-        return bad(CLOSE_BAD_UTF8);
-    }
     return (struct ws_message_news){.state = WS_MESSAGE_WHOLE, .text = text};
 }
 
@@ -32,7 +28,7 @@ static struct ws_message_news inflated(struct str payload, size_t max_bytes, str
 {
     struct str text;
     switch (inflate_message(f, payload, max_bytes, &text)) {
-    case INFLATE_OK: return checked(text);
+    case INFLATE_OK: return utf8_valid(text) ? whole(text) : bad(CLOSE_BAD_UTF8);
     case INFLATE_TOO_BIG: return bad(CLOSE_TOO_BIG);
     case INFLATE_BROKEN: return bad_because(CLOSE_BAD_UTF8, "what is compressed is broken");
     case INFLATE_NO_MEMORY: break;
@@ -70,6 +66,10 @@ struct ws_message_news ws_message_add(struct ws_message *m, const struct ws_piec
     if (m->len + p->bytes.n + p->rest > limit) { /* rest has 63 bits */
         return bad(CLOSE_TOO_BIG);
     }
+    bool is_text = m->is_deflated || utf8_check_add(&m->utf8, p->bytes);
+    if (!is_text || (p->is_last && !utf8_check_is_whole(&m->utf8))) {
+        return bad(CLOSE_BAD_UTF8);
+    }
     bool is_all = p->is_last && !is_begun; /* the usual case: nothing is copied */
     if (!is_all && !keep(m, p)) {
         return bad_because(CLOSE_OVERLOAD, "out of memory");
@@ -78,7 +78,7 @@ struct ws_message_news ws_message_add(struct ws_message *m, const struct ws_piec
         return (struct ws_message_news){.state = WS_MESSAGE_PENDING};
     }
     struct str payload = is_all ? p->bytes : (struct str){m->bytes, m->len};
-    return m->is_deflated ? inflated(payload, max_bytes, f) : checked(payload);
+    return m->is_deflated ? inflated(payload, max_bytes, f) : whole(payload);
 }
 
 void ws_message_reset(struct ws_message *m)

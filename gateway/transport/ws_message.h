@@ -10,6 +10,7 @@
 #include "common/compiler.h"
 #include "common/str.h"
 #include "proto/codes.h"
+#include "proto/utf8.h"
 
 struct inflater;
 
@@ -18,6 +19,7 @@ struct ws_message {
     char *bytes; /* owned; what came of it before; NULL: nothing */
     uint32_t len;
     bool is_deflated;
+    struct utf8_check utf8; /* of what came, unless it is deflated: bad text ends at once */
 };
 
 struct ws_piece {

@@ -106,6 +106,35 @@ static void every_broken_form_is_invalid(void **state)
     }
 }
 
+/* Byte by byte, the same is found at the byte that cannot follow. */
+static void text_in_pieces_fails_at_the_first_wrong_byte(void **state)
+{
+    static const struct {
+        struct str text;
+        size_t good; /* bytes that can still become valid */
+    } rows[] = {
+        {{"a\xc3\xa9\xf0\x9f\x98\x80", 7}, 7},
+        {{"\xf4\x90", 2}, 1},
+        {{"\xed\xa0", 2}, 1},
+        {{"\xe2\x82z", 3}, 2},
+        {{"z\x80", 2}, 1},
+        {{"\xf0\x9f\x98\x80\xff", 5}, 4},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct utf8_check u = {.more = 0};
+        size_t good = 0;
+        while (good < rows[i].text.n &&
+               utf8_check_add(&u, (struct str){rows[i].text.p + good, 1})) {
+            good++;
+        }
+        assert_int_equal(good, rows[i].good);
+        assert_true(good < rows[i].text.n || utf8_check_is_whole(&u));
+    }
+    struct utf8_check u = {.more = 0};
+    assert_true(utf8_check_add(&u, STR("\xe2\x82")) && !utf8_check_is_whole(&u));
+}
+
 static void empty_and_mixed_texts_are_valid(void **state)
 {
     (void)state;
@@ -133,6 +162,7 @@ int main(void)
         cmocka_unit_test(every_code_point_but_surrogates_is_valid),
         cmocka_unit_test(every_code_point_cut_short_is_invalid),
         cmocka_unit_test(every_broken_form_is_invalid),
+        cmocka_unit_test(text_in_pieces_fails_at_the_first_wrong_byte),
         cmocka_unit_test(empty_and_mixed_texts_are_valid),
         cmocka_unit_test(controls_are_found_wherever_they_stand),
     };

@@ -116,6 +116,19 @@ static void what_is_no_text_is_bad(void **state)
     expect_bad(f, STR("\xc3"), 0, FIRST | LAST, CLOSE_BAD_UTF8);
     expect_pending(f, STR("\xc3"), 0, FIRST);
     expect_bad(f, STR("x"), 0, FIRST | LAST, CLOSE_BAD_UTF8);
+    expect_pending(f, STR("\xc3"), 0, FIRST);
+    expect_bad(f, STR_NONE, 0, FIRST | LAST, CLOSE_BAD_UTF8);
+}
+
+/* RFC 6455, 8.1: not only when the message is whole. */
+static void bad_text_ends_at_its_first_wrong_piece(void **state)
+{
+    struct fixture *f = *state;
+    expect_bad(f, STR("x\xff"), 50, FIRST, CLOSE_BAD_UTF8);
+    expect_pending(f, STR("\xf4"), 2, FIRST);
+    expect_bad(f, STR("\x90"), 1, 0, CLOSE_BAD_UTF8);
+    expect_pending(f, STR("a\xe2\x82"), 0, FIRST);
+    expect_bad(f, STR("\xac\xc0"), 0, FIRST, CLOSE_BAD_UTF8);
 }
 
 static void compressed_message_is_inflated_however_it_is_cut(void **state)
@@ -170,6 +183,7 @@ int main(void)
         TEST(pieces_and_frames_are_joined),
         TEST(what_is_announced_counts_against_the_limit),
         TEST(what_is_no_text_is_bad),
+        TEST(bad_text_ends_at_its_first_wrong_piece),
         TEST(compressed_message_is_inflated_however_it_is_cut),
         TEST(compressed_message_is_checked_like_any_other),
         TEST(only_the_first_frame_may_say_compressed),

@@ -3,7 +3,6 @@
 #include "common/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -12,15 +11,24 @@
 
 #include "common/clock.h"
 #include "common/log_line.h"
+#include "common/log_rate.h"
+#include "common/log_sink.h"
 
-/* The file state that log.h speaks of; set by log_setup() and log_reopen() only. */
-static struct {
+/* What a line needs to be written; a change of it is prepared aside. */
+struct log_change {
     enum log_level level;
     bool json;
-    int fd;
-    char *file; /* owned; NULL: stderr */
     const char *ident;
-} sink = {.level = LOG_LEVEL_INFO, .fd = STDERR_FILENO, .ident = ""};
+    char *file; /* owned; NULL: stderr */
+    struct log_sink sink;
+    bool created; /* the file was not there before */
+};
+
+/* The file state that log.h speaks of. */
+static struct log_change in_use = {.level = LOG_LEVEL_INFO, .sink.fd = STDERR_FILENO, .ident = ""};
+static struct log_rate limit;
+static struct log_counts counts;
+static uint64_t dropped_untold;
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -46,56 +54,95 @@ bool log_level_parse(struct str s, enum log_level *out_level)
 
 bool log_enabled(enum log_level level)
 {
-    return level <= sink.level;
+    return level <= in_use.level;
 }
 
-static int open_file(const char *file)
+static bool is_stderr(const char *file)
 {
-    int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-    return fd < 0 ? -errno : fd;
+    return !file || !file[0] || strcmp(file, "stderr") == 0;
 }
 
-static void write_to(int fd)
+int log_prepare(const struct log_options *o, struct log_change **out_change)
 {
-    if (sink.fd != STDERR_FILENO) {
-        (void)close(sink.fd); /* nothing is buffered here, so nothing can be lost */
+    struct log_change *c = calloc(1, sizeof(*c));
+    if (!c) {
+        return -ENOMEM;
     }
-    sink.fd = fd;
+    *c = (struct log_change){.level = o->level, .json = o->json, .ident = o->ident ? o->ident : ""};
+    c->file = is_stderr(o->file) ? NULL : strdup(o->file);
+    int rc =
+        !c->file && !is_stderr(o->file) ? -ENOMEM : log_sink_open(c->file, &c->sink, &c->created);
+    if (rc < 0) {
+        free(c->file);
+        free(c);
+        return rc;
+    }
+    *out_change = c;
+    return 0;
+}
+
+void log_commit(struct log_change *c)
+{
+    log_sink_close(&in_use.sink);
+    free(in_use.file);
+    in_use = *c;
+    free(c);
+}
+
+void log_discard(struct log_change *c)
+{
+    if (c && c->created) {
+        (void)unlink(c->file); /* empty: nothing was written */
+    }
+    if (c) {
+        log_sink_close(&c->sink);
+        free(c->file);
+        free(c);
+    }
+}
+
+int log_check(const char *file)
+{
+    if (is_stderr(file) || access(file, W_OK) == 0) {
+        return 0;
+    }
+    if (errno != ENOENT) {
+        return -errno;
+    }
+    const char *slash = strrchr(file, '/');
+    char *folder = slash ? strndup(file, MAX((size_t)(slash - file), (size_t)1)) : strdup(".");
+    int rc = !folder ? -ENOMEM : access(folder, W_OK | X_OK) == 0 ? 0 : -errno;
+    free(folder);
+    return rc;
 }
 
 int log_setup(const struct log_options *o)
 {
-    int fd = STDERR_FILENO;
-    char *file = NULL;
-    if (o->file && o->file[0] && strcmp(o->file, "stderr") != 0) {
-        file = strdup(o->file);
-        fd = file ? open_file(file) : -ENOMEM;
-        if (fd < 0) {
-            free(file);
-            return fd;
-        }
+    struct log_change *c;
+    int rc = log_prepare(o, &c);
+    if (rc == 0) {
+        log_commit(c);
     }
-    write_to(fd);
-    free(sink.file);
-    sink.file = file;
-    sink.level = o->level;
-    sink.json = o->json;
-    sink.ident = o->ident ? o->ident : "";
-    return 0;
+    return rc;
 }
 
 void log_reopen(void)
 {
-    if (!sink.file) {
-        return;
+    struct log_sink sink;
+    bool created;
+    int rc = in_use.file ? log_sink_open(in_use.file, &sink, &created) : 1;
+    if (rc < 0) {
+        log_error("log file not reopened, going on with the old one", LF_STR("file", in_use.file),
+                  LF_STR("reason", strerror(-rc)));
+    } else if (rc == 0) {
+        log_sink_close(&in_use.sink);
+        in_use.sink = sink;
     }
-    int fd = open_file(sink.file);
-    if (fd < 0) {
-        log_error("log file not reopened, going on with the old one", LF_STR("file", sink.file),
-                  LF_STR("why", strerror(-fd)));
-        return;
-    }
-    write_to(fd);
+}
+
+struct log_counts log_counts(void)
+{
+    return counts;
 }
 
 /* ISO 8601, UTC, milliseconds. */
@@ -115,7 +162,7 @@ static void add_value(struct log_line *line, const struct log_field *f)
 {
     switch (f->kind) {
     case LOG_FIELD_STR:
-        if (sink.json) {
+        if (in_use.json) {
             log_line_add_json(line, f->s);
         } else {
             log_line_add_text(line, f->s);
@@ -133,7 +180,7 @@ static void add_fields(struct log_line *line, const struct log_field *fields)
 {
     for (const struct log_field *f = fields; f->key && !line->full; f++) {
         size_t before = line->n;
-        log_line_addf(line, sink.json ? ",\"%s\":" : " %s=", f->key);
+        log_line_addf(line, in_use.json ? ",\"%s\":" : " %s=", f->key);
         add_value(line, f);
         if (line->full) {
             line->n = before;
@@ -141,39 +188,58 @@ static void add_fields(struct log_line *line, const struct log_field *fields)
     }
 }
 
-static void write_all(int fd, const char *p, size_t n)
+static void begin_line(struct log_line *line, enum log_level level, const char *phrase)
 {
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR) {
-            continue;
-        }
-        if (done <= 0) {
-            return; /* full disk, closed terminal: there is nobody left to tell */
-        }
-        p += done;
-        n -= (size_t)done;
+    log_line_init(line);
+    if (in_use.json) {
+        log_line_addf(line, "{\"time\":\"");
+        add_time(line);
+        log_line_addf(line,
+                      "\",\"level\":\"%s\",\"process\":\"%s\",\"message\":", level_names[level],
+                      in_use.ident);
+        log_line_add_json(line, str_of(phrase));
+    } else {
+        add_time(line);
+        log_line_addf(line, " %s %s", level_names[level], phrase);
     }
+}
+
+static bool end_line(struct log_line *line)
+{
+    log_line_end(line, in_use.json ? "}\n" : "\n");
+    return log_sink_write(&in_use.sink, line->text, line->n);
+}
+
+/* Once there is room again, the first line says what is missing. */
+static void tell_dropped(struct log_line *line)
+{
+    const struct log_field fields[] = {LF_U64("lines", dropped_untold), {.key = NULL}};
+    begin_line(line, LOG_LEVEL_WARN, "log lines dropped");
+    add_fields(line, fields);
+    dropped_untold = end_line(line) ? 0 : dropped_untold;
 }
 
 void log_write(enum log_level level, const char *phrase, const struct log_field *fields)
 {
     int saved_errno = errno; /* a log line between a failure and its strerror() must be harmless */
-    struct log_line line;
-    log_line_init(&line);
-    if (sink.json) {
-        log_line_addf(&line, "{\"time\":\"");
-        add_time(&line);
-        log_line_addf(&line,
-                      "\",\"level\":\"%s\",\"process\":\"%s\",\"message\":", level_names[level],
-                      sink.ident);
-        log_line_add_json(&line, str_of(phrase));
-    } else {
-        add_time(&line);
-        log_line_addf(&line, " %s %s", level_names[level], phrase);
+    uint64_t left_out = 0;
+    if (level != LOG_LEVEL_DEBUG && !log_rate_pass(&limit, phrase, clock_mono_ms(), &left_out)) {
+        counts.left_out++;
+        errno = saved_errno;
+        return;
     }
+    struct log_line line;
+    if (dropped_untold > 0) {
+        tell_dropped(&line);
+    }
+    begin_line(&line, level, phrase);
     add_fields(&line, fields);
-    log_line_end(&line, sink.json ? "}\n" : "\n");
-    write_all(sink.fd, line.text, line.n);
+    if (left_out > 0) {
+        add_fields(&line, (const struct log_field[]){LF_U64("left_out", left_out), {.key = NULL}});
+    }
+    if (!end_line(&line)) {
+        counts.dropped++;
+        dropped_untold++;
+    }
     errno = saved_errno;
 }

@@ -5,7 +5,8 @@
  *     log_info("session closed", LF_U64("sid", 42), LF_STR("reason", "slow_consumer"));
  *
  * The phrase is fixed lower-case text; values that came from a peer are quoted, escaped and cut at
- * 200 bytes here. Never log tokens, cookies, query strings. The settings are the one mutable file
+ * 200 bytes here. A phrase is written 100 times at once and then once a second, except at level debug;
+ * `left_out` says how many were not. Nothing waits for a full pipe. Never log tokens, cookies, query strings. The settings are the one mutable file
  * state that this project allows itself: a log line must be possible from anywhere.
  */
 #include <stdbool.h>
@@ -43,12 +44,25 @@ struct log_options {
 };
 /* Applies the options. 0, or -errno when the file cannot be opened (then nothing changed). */
 MUST_CHECK int log_setup(const struct log_options *o);
+/* The same in two steps: prepare opens the file and may fail (-errno), commit puts it to use and
+ * cannot; discard instead of commit removes what prepare has created. */
+struct log_change;
+MUST_CHECK int log_prepare(const struct log_options *o, struct log_change **out_change);
+void log_commit(struct log_change *c);
+void log_discard(struct log_change *c); /* accepts NULL */
+/* Could the file be opened? 0 or -errno; creates nothing. */
+MUST_CHECK int log_check(const char *file);
 /* Opens the file anew (after log rotation); keeps the old one on failure. */
 void log_reopen(void);
+struct log_counts {
+    uint64_t dropped;  /* lines for which stderr had no room */
+    uint64_t left_out; /* lines beyond the limit of their phrase (log_rate.h) */
+};
+struct log_counts log_counts(void);
 /* "error", "warn"/"warning", "info", "debug", any case. */
 MUST_CHECK bool log_level_parse(struct str s, enum log_level *out_level);
 bool log_enabled(enum log_level level);
-/* Use the macros below. One write(2) per line. */
+/* Use the macros below. phrase must be a literal: its address tells it apart. */
 void log_write(enum log_level level, const char *phrase, const struct log_field *fields);
 
 #define LOG_AT_(level, phrase, ...)                                                                \

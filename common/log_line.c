@@ -78,10 +78,22 @@ static size_t utf8_length(const unsigned char *p, size_t n)
     return 0;
 }
 
-/* C0, DEL and C1 (U+0080 … U+009F): terminals obey them. */
-static bool is_control(const unsigned char *p, size_t len)
+/* The code point of a character that utf8_length() has measured. */
+static unsigned code_point(const unsigned char *p, size_t len)
 {
-    return len == 1 ? p[0] < 0x20 || p[0] == 0x7f : len == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+    unsigned c = len == 1 ? p[0] : p[0] & (0x7fU >> len);
+    for (size_t i = 1; i < len; i++) {
+        c = c << 6 | (p[i] & 0x3fU);
+    }
+    return c;
+}
+
+/* C0, DEL and C1: terminals obey them. Controls of direction: they make a line read as another. */
+static bool is_control(unsigned c)
+{
+    bool directs = c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+                   (c >= 0x2066 && c <= 0x2069);
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || directs;
 }
 
 static void add_text_escaped(struct log_line *l, unsigned char c)
@@ -98,7 +110,7 @@ static void add_text_char(struct log_line *l, const unsigned char *p, size_t len
 {
     if (len == 1 && (p[0] == '"' || p[0] == '\\')) {
         add(l, (const char[]){'\\', (char)p[0]}, 2);
-    } else if (len > 0 && !is_control(p, len)) {
+    } else if (len > 0 && !is_control(code_point(p, len))) {
         add(l, (const char *)p, len);
     } else {
         for (size_t i = 0; i < MAX(len, (size_t)1); i++) {
@@ -111,8 +123,8 @@ static void add_json_char(struct log_line *l, const unsigned char *p, size_t len
 {
     if (len == 0) {
         add(l, "\\ufffd", 6);
-    } else if (is_control(p, len)) {
-        log_line_addf(l, "\\u%04x", p[len - 1]); /* for C1 the last byte is the code point too */
+    } else if (is_control(code_point(p, len))) {
+        log_line_addf(l, "\\u%04x", code_point(p, len));
     } else {
         add_text_char(l, p, len);
     }

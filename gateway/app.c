@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+/* app: owns the gateway's parts, makes them in order, gives them new settings and ends them. */
 #include "gateway/app.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/config/config.h"
-#include "common/http/admin_http.h"
+#include "common/config/settings.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/service/sd_notify.h"
+#include "common/service/cli.h"
+#include "common/service/tls_part.h"
 #include "common/wheel.h"
 #include "gateway/access/auth.h"
+#include "gateway/access/auth_file.h"
 #include "gateway/bus/bus.h"
 #include "gateway/bus/feed.h"
 #include "gateway/gw.h"
@@ -27,6 +26,7 @@
 #include "gateway/session/flusher.h"
 #include "gateway/session/room.h"
 #include "gateway/session/session_hub.h"
+#include "gateway/transport/address.h"
 #include "gateway/transport/ws_server.h"
 
 #define NOT_READY_AFTER_MS 10000 /* a short absence of Redis does not empty a load balancer */
@@ -35,43 +35,24 @@
 
 /* Owns everything; the parts see each other through gw. */
 struct app {
-    const struct cli *cli; /* borrowed */
-    struct settings *settings;
+    struct service *service; /* borrowed */
     struct gw_metrics metrics;
     struct auth_metrics auth_metrics;
     struct gw gw;
     struct control *control;
     struct drain *drain;
     struct ws_server *server;
-    struct admin_http *admin;
     struct timer positions;
+    bool is_started;
 };
 
 /* ---- admin port ---- */
 
-static bool is_ready(const struct app *a)
+static const char *unready(const void *app)
 {
-    return !a->gw.is_leaving && bus_was_up(a->gw.bus) &&
-           bus_down_ms(a->gw.bus) < NOT_READY_AFTER_MS;
-}
-
-static void answer_health(struct admin_answer *answer, void *arg)
-{
-    (void)arg;
-    answer->content_type = "application/json";
-    buf_add(&answer->body, STR("{\"status\":\"ok\"}"));
-}
-
-static void answer_ready(struct admin_answer *answer, void *arg)
-{
-    const struct app *a = arg;
-    answer->content_type = "application/json";
-    if (is_ready(a)) {
-        buf_add(&answer->body, STR("{\"status\":\"ok\"}"));
-        return;
-    }
-    answer->status = 503;
-    buf_addf(&answer->body, "{\"status\":\"%s\"}", a->gw.is_leaving ? "leaving" : "no_redis");
+    const struct app *a = app;
+    bool is_up = bus_was_up(a->gw.bus) && bus_down_ms(a->gw.bus) < NOT_READY_AFTER_MS;
+    return is_up ? NULL : "no_redis";
 }
 
 #define AUTH_ROW(field, result, help)                                                              \
@@ -88,18 +69,16 @@ static const struct metric_desc auth_rows[] = {
     AUTH_ROW(refused_busy, "busy", ""),
 };
 
-static void answer_metrics(struct admin_answer *answer, void *arg)
+static void render_metrics(void *app, struct buf *out)
 {
-    struct app *a = arg;
-    answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
-    gw_metrics_render(&a->metrics, &answer->body);
-    metrics_render(&answer->body, auth_rows, ARRAY_LEN(auth_rows), &a->auth_metrics);
-    metrics_render_process(&answer->body, "gateway");
+    const struct app *a = app;
+    gw_metrics_render(&a->metrics, out);
+    metrics_render(out, auth_rows, ARRAY_LEN(auth_rows), &a->auth_metrics);
 }
 
 static void answer_topics(struct admin_answer *answer, void *arg)
 {
-    const struct app *a = arg;
+    const struct app *a = service_app(arg);
     answer->content_type = "application/json";
     buf_addc(&answer->body, '[');
     feeds_debug(a->gw.feeds, &answer->body);
@@ -107,59 +86,129 @@ static void answer_topics(struct admin_answer *answer, void *arg)
 }
 
 static const struct admin_route admin_routes[] = {
-    {.path = "/health", .fn = answer_health},
-    {.path = "/ready", .fn = answer_ready},
-    {.path = "/metrics", .fn = answer_metrics},
     {.path = "/debug/topics", .fn = answer_topics, .loopback_only = true},
 };
 
-/* ---- signals ---- */
+/* ---- the parts that take new settings ---- */
+
+static void commit_settings(void *app, const struct settings *next, void *prepared UNUSED)
+{
+    ((struct app *)app)->gw.settings = next;
+}
+
+static bool prepare_proxies(const struct service_plan *plan, void **out_prepared,
+                            struct buf *out_problems)
+{
+    const char *bad = NULL;
+    struct networks *trusted = calloc(1, sizeof(*trusted));
+    if (trusted && networks_parse(&plan->settings->broadcaster.trusted_proxies, trusted, &bad)) {
+        *out_prepared = trusted;
+        return true;
+    }
+    free(trusted);
+    buf_addf(out_problems, "Broadcaster.TrustedProxies: %s%s\n", bad ? bad : "out of memory",
+             bad ? " is no address or network" : "");
+    return false;
+}
+
+static void commit_proxies(void *app, const struct settings *next UNUSED, void *prepared)
+{
+    ws_server_set_trusted(((struct app *)app)->server, prepared);
+    free(prepared);
+}
+
+static void discard_proxies(void *prepared)
+{
+    networks_release(prepared);
+    free(prepared);
+}
+
+static bool prepare_tls(const struct service_plan *plan, void **out_prepared,
+                        struct buf *out_problems)
+{
+    const struct settings *s = plan->settings;
+    if (s->broadcaster.proxied) {
+        return true;
+    }
+    const struct tls_server_options o = {.cert_file = s->broadcaster.tls.cert_file,
+                                         .key_file = s->broadcaster.tls.key_file,
+                                         .client_auth = TLS_CLIENT_NONE,
+                                         .alpn = "http/1.1"};
+    *out_prepared = tls_part_create(&o, out_problems);
+    return *out_prepared != NULL;
+}
+
+static void commit_tls(void *app, const struct settings *next UNUSED, void *prepared)
+{
+    struct app *a = app;
+    const struct tls_part *p = prepared;
+    if (p && ws_server_set_tls(a->server, p->ctx)) {
+        a->metrics.certificates = p->expiry;
+    }
+    tls_part_free(prepared);
+}
+
+/* The users file is read anew each time; the frontend stays the one of the start. */
+static bool prepare_access(const struct service_plan *plan, void **out_prepared,
+                           struct buf *out_problems)
+{
+    const struct settings *s = plan->settings;
+    const char *reason;
+    if (s->auth.file[0] == '\0') {
+        return true;
+    }
+    *out_prepared = auth_file_create(s->auth.file, &reason);
+    if (!*out_prepared) {
+        buf_addf(out_problems, "Auth.File: %s\n", reason);
+    }
+    return *out_prepared != NULL;
+}
+
+static void commit_access(void *app, const struct settings *next, void *prepared)
+{
+    struct app *a = app;
+    auth_use(a->gw.auth, next, prepared);
+    if (prepared && a->is_started) {
+        control_recheck_everybody(a->control, "the users file was read again");
+    }
+}
+
+static void discard_access(void *prepared)
+{
+    auth_source_free(prepared);
+}
+
+static void commit_history(void *app, const struct settings *next, void *prepared UNUSED)
+{
+    feeds_configure(((struct app *)app)->gw.feeds, next);
+}
+
+static void commit_delivery(void *app, const struct settings *next, void *prepared UNUSED)
+{
+    flusher_set_delay(((struct app *)app)->gw.flusher, (uint32_t)next->broadcaster.write_delay_ms);
+}
+
+static const struct service_part parts[] = {
+    {"settings", NULL, commit_settings, NULL},
+    {"proxies", prepare_proxies, commit_proxies, discard_proxies},
+    {"tls", prepare_tls, commit_tls, tls_part_free},
+    {"access", prepare_access, commit_access, discard_access},
+    {"history", NULL, commit_history, NULL},
+    {"delivery", NULL, commit_delivery, NULL},
+};
+
+/* ---- the end ---- */
 
 static void on_drained(void *arg)
 {
-    loop_stop(((struct app *)arg)->gw.loop);
+    service_drained(((struct app *)arg)->service);
 }
 
-static void on_terminate(int signo, void *arg)
+static void drain(void *app)
 {
-    struct app *a = arg;
-    log_info("terminating", LF_I64("signal", signo));
-    sd_notify_stopping();
+    struct app *a = app;
     ws_server_stop_listening(a->server);
     drain_start(a->drain);
-}
-
-/* Builds the whole new configuration, checks it, and only then swaps it. */
-static void on_hangup(int signo, void *arg)
-{
-    struct app *a = arg;
-    struct buf problems = {0};
-    const char *why = "";
-    (void)signo;
-
-    sd_notify_reloading();
-    log_reopen();
-    struct settings *next = config_load(&a->cli->source, &problems);
-    if (problems.n > 0) {
-        log_warn("configuration", LF_S("problems", buf_str(&problems)));
-    }
-    buf_release(&problems);
-    if (!next || !ws_server_reload(a->server, next, &why) || !auth_reload(a->gw.auth, next, &why)) {
-        log_error("configuration not changed", LF_STR("why", next ? why : "see above"));
-        settings_free(next);
-    } else {
-        (void)config_log_unchangeable(a->settings, next);
-        struct settings *old = a->settings;
-        a->settings = next;
-        a->gw.settings = next;
-        flusher_set_delay(a->gw.flusher, (uint32_t)next->broadcaster.write_delay_ms);
-        settings_free(old);
-        if (*next->auth.file) {
-            control_recheck_everybody(a->control, "the users file was read again");
-        }
-        log_info("configuration reloaded");
-    }
-    sd_notify_ready();
 }
 
 static void on_positions_due(void *arg)
@@ -177,11 +226,9 @@ static void note_event(void *arg, int64_t accepted_ms)
 static bool create_core(struct app *a)
 {
     struct gw *gw = &a->gw;
-    gw->loop = loop_create();
-    if (!gw->loop) {
-        return false;
-    }
-    gw->settings = a->settings;
+    const struct settings *s = service_settings(a->service);
+    gw->loop = service_loop(a->service);
+    gw->settings = s;
     gw->metrics = &a->metrics;
     gw->instance = random_u64();
     list_init(&gw->sessions);
@@ -191,13 +238,12 @@ static bool create_core(struct app *a)
     if (!gw->wheel || !gw->users || !gw->flusher) {
         return false;
     }
-    if (a->settings->broadcaster.compression) {
+    if (s->broadcaster.compression) {
         gw->deflater = deflater_create(&a->metrics);
         if (!gw->deflater) {
             return false;
         }
     }
-    flusher_set_delay(gw->flusher, (uint32_t)a->settings->broadcaster.write_delay_ms);
     loop_measure_lag(gw->loop, &a->metrics.loop_lag);
     return true;
 }
@@ -205,11 +251,11 @@ static bool create_core(struct app *a)
 static bool create_bus(struct app *a, const char **why)
 {
     struct gw *gw = &a->gw;
-    struct bus_options bus = {.settings = a->settings, .metrics = &a->metrics};
+    struct bus_options bus = {.settings = gw->settings, .metrics = &a->metrics};
     if (bus_create(gw->loop, &bus, &gw->bus, why) < 0) {
         return false;
     }
-    struct feeds_options feeds = {.settings = a->settings,
+    struct feeds_options feeds = {.settings = gw->settings,
                                   .handler = &hub_feed_handler,
                                   .bus = gw->bus,
                                   .metrics = &a->metrics};
@@ -223,105 +269,73 @@ static bool create_bus(struct app *a, const char **why)
     *why = "out of memory";
     a->control = gw->hub ? control_create(gw) : NULL;
     a->drain = a->control ? drain_create(gw, on_drained, a) : NULL;
-    gw->room = a->settings->room.enabled ? room_create(gw) : NULL;
-    return a->drain && (gw->room || !a->settings->room.enabled);
+    gw->room = gw->settings->room.enabled ? room_create(gw) : NULL;
+    return a->drain && (gw->room || !gw->settings->room.enabled);
 }
 
 static bool create_auth(struct app *a, const char **why)
 {
     a->auth_metrics.seconds = &a->metrics.auth_seconds;
-    return auth_create(a->gw.loop, a->settings, &a->auth_metrics, &a->gw.auth, why) == 0;
+    return auth_create(a->gw.loop, a->gw.settings, &a->auth_metrics, &a->gw.auth, why) == 0;
 }
 
-static bool is_leaving(void *arg)
+static bool is_draining(void *arg)
 {
     return ((struct app *)arg)->gw.is_leaving;
 }
 
-/* One line to stderr for what cannot be listened on. */
-static bool listen_on(struct app *a, int64_t port, bool must)
+static bool create_all(struct app *a, const char **out_reason)
 {
-    const char *bind = a->settings->broadcaster.bind;
-    int rc = ws_server_listen(a->server, bind, (uint16_t)port);
-    if (rc < 0 && must) {
-        fprintf(stderr, "broadcaster-gateway: cannot listen on %s port %lld: %s\n",
-                *bind ? bind : "any address,", (long long)port, strerror(-rc));
-    } else if (rc < 0) {
-        log_warn("second events port not bound", LF_I64("port", port),
-                 LF_STR("why", strerror(-rc)));
-    }
-    return rc == 0 || !must;
+    struct ws_server_options server = {.gw = &a->gw, .is_leaving = is_draining, .arg = a};
+    return create_core(a) && create_bus(a, out_reason) && create_auth(a, out_reason) &&
+           ws_server_create(&server, &a->server, out_reason) >= 0 &&
+           timer_init(&a->positions, a->gw.loop, on_positions_due, a);
 }
 
-static bool start_ports(struct app *a)
+static bool app_create(void *app, struct service *service, struct buf *out_reason)
 {
-    const struct settings *s = a->settings;
-    if (!listen_on(a, s->broadcaster.events_port, true) ||
-        (!s->broadcaster.events_port_set && !listen_on(a, OLD_EVENTS_PORT, false))) {
-        return false;
-    }
-    if (s->metrics.port == 0) {
-        return true;
-    }
-    int rc = admin_http_create(a->gw.loop, s->metrics.bind, (uint16_t)s->metrics.port, admin_routes,
-                               ARRAY_LEN(admin_routes), a, &a->admin);
+    const char *reason = "out of memory";
+    struct app *a = app;
+    a->service = service;
+    bool ok = create_all(a, &reason);
+    buf_add(out_reason, ok ? STR_NONE : str_of(reason));
+    return ok;
+}
+
+static int listen_on(struct app *a, int64_t port)
+{
+    return ws_server_listen(a->server, a->gw.settings->broadcaster.bind, (uint16_t)port);
+}
+
+static bool app_start(void *app, struct buf *out_reason)
+{
+    struct app *a = app;
+    const struct settings *s = a->gw.settings;
+    int rc = listen_on(a, s->broadcaster.events_port);
     if (rc < 0) {
-        fprintf(stderr, "broadcaster-gateway: cannot listen on Metrics.Port %lld: %s\n",
-                (long long)s->metrics.port, strerror(-rc));
-    }
-    return rc == 0;
-}
-
-static bool create_all(struct app *a)
-{
-    const char *why = "out of memory";
-    struct ws_server_options server = {.gw = &a->gw, .is_leaving = is_leaving, .arg = a};
-    if (!create_core(a) || !create_bus(a, &why) || !create_auth(a, &why) ||
-        ws_server_create(&server, &a->server, &why) < 0) {
-        fprintf(stderr, "broadcaster-gateway: cannot start: %s\n", why);
+        buf_addf(out_reason, "cannot listen on %s port %lld: %s",
+                 *s->broadcaster.bind ? s->broadcaster.bind : "any address,",
+                 (long long)s->broadcaster.events_port, strerror(-rc));
         return false;
     }
-    if (!timer_init(&a->positions, a->gw.loop, on_positions_due, a) ||
-        !loop_on_signal(a->gw.loop, SIGTERM, on_terminate, a) ||
-        !loop_on_signal(a->gw.loop, SIGINT, on_terminate, a) ||
-        !loop_on_signal(a->gw.loop, SIGHUP, on_hangup, a)) {
-        return false;
+    rc = s->broadcaster.events_port_set ? 0 : listen_on(a, OLD_EVENTS_PORT);
+    if (rc < 0) {
+        log_warn("second events port not bound", LF_I64("port", OLD_EVENTS_PORT),
+                 LF_STR("reason", strerror(-rc)));
     }
+    log_info("listening", LF_STR("role", "gateway"), LF_U64("port", ws_server_port(a->server)),
+             LF_BOOL("tls", !s->broadcaster.proxied), LF_STR("version", BROADCASTER_VERSION));
     timer_start_every_ms(&a->positions, POSITIONS_EVERY_MS);
-    return start_ports(a);
-}
-
-struct app *app_create(const struct cli *cli, struct settings *settings)
-{
-    struct app *a = calloc(1, sizeof(*a));
-    if (!a) {
-        settings_free(settings);
-        return NULL;
-    }
-    a->cli = cli;
-    a->settings = settings;
-    return create_all(a) ? a : app_free(a);
-}
-
-int app_run(struct app *a)
-{
     bus_start(a->gw.bus);
-    sd_notify_ready();
-    log_info("gateway ready", LF_I64("events_port", ws_server_port(a->server)),
-             LF_I64("metrics_port", a->admin ? admin_http_port(a->admin) : 0));
-    int rc = loop_run(a->gw.loop);
-    log_info("gateway ends");
-    return rc == 0 ? 0 : 1;
+    a->is_started = true;
+    return true;
 }
 
 /* The reverse of creation. The server goes first: it ends every session. */
-struct app *app_free(struct app *a)
+static void app_end(void *app)
 {
-    if (!a) {
-        return NULL;
-    }
+    struct app *a = app;
     timer_release(&a->positions);
-    admin_http_free(a->admin);
     ws_server_free(a->server);
     auth_free(a->gw.auth);
     drain_free(a->drain);
@@ -334,8 +348,52 @@ struct app *app_free(struct app *a)
     deflater_free(a->gw.deflater);
     users_free(a->gw.users);
     wheel_free(a->gw.wheel);
-    loop_free(a->gw.loop);
-    settings_free(a->settings);
-    free(a);
-    return NULL;
+    loop_measure_lag(a->gw.loop, NULL);
 }
+
+/* ---- what the settings and files must be together ---- */
+
+static bool has_source(const struct service_plan *plan, struct buf *out_problems)
+{
+    const struct settings *s = plan->settings;
+    if (s->broadcaster.frontend_url[0] || s->auth.file[0]) {
+        return true;
+    }
+    buf_addf(out_problems,
+             "Broadcaster.FrontendURL: nobody says who may see what; add to %s the line\n"
+             "  \"Broadcaster\": {\"FrontendURL\": \"https://judge.example.org\"}\n"
+             "with your judge's address, or, for users from a file, the line\n"
+             "  \"Auth\": {\"File\": \"/etc/omegaup/broadcaster/users.json\"}\n",
+             plan->cli->source.path);
+    return false;
+}
+
+static bool check(const struct service_plan *plan, struct buf *out_problems)
+{
+    const struct settings *s = plan->settings;
+    bool ok = has_source(plan, out_problems);
+    if (s->metrics.port != 0 && (s->metrics.port == s->broadcaster.events_port)) {
+        buf_addf(out_problems, "Metrics.Port: is that of Broadcaster.EventsPort, %lld\n",
+                 (long long)s->metrics.port);
+        ok = false;
+    }
+    return ok;
+}
+
+const struct service_program gateway_program = {
+    .name = "broadcaster-gateway",
+    .role = "gateway",
+    .parts = parts,
+    .n_parts = ARRAY_LEN(parts),
+    .routes = admin_routes,
+    .n_routes = ARRAY_LEN(admin_routes),
+    .admin_port = offsetof(struct settings, metrics.port),
+    .check = check,
+    .app_size = sizeof(struct app),
+    .create = app_create,
+    .start = app_start,
+    .drain = drain,
+    .end = app_end,
+    .unready = unready,
+    .render_metrics = render_metrics,
+};

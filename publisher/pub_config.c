@@ -64,7 +64,8 @@ void pub_config_make(const struct settings *s, const struct cli *cli, struct pub
         .broadcast =
             {
                 .publish_wait_ms = (uint64_t)s->broadcaster.publish_wait_ms,
-                .refresh_scoreboards = s->broadcaster.scoreboard_update_secret[0] != '\0',
+                .refresh_scoreboards = s->broadcaster.frontend_url[0] != '\0' &&
+                                       s->broadcaster.scoreboard_update_secret[0] != '\0',
                 .log_payloads = s->logging.include_messages,
             },
         .refresh =

@@ -37,5 +37,4 @@ void pub_metrics_render(const struct pub_metrics *m, struct buf *out)
 {
     metrics_render(out, rows, ARRAY_LEN(rows), m);
     tls_expiry_render(&m->certificates, out);
-    metrics_render_process(out, "publisher");
 }

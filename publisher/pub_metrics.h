@@ -78,8 +78,6 @@
     X(COUNTER, redis_full, "broadcaster_redis_errors_total", "kind=\"full\"", "")                  \
     X(COUNTER, redis_denied, "broadcaster_redis_errors_total", "kind=\"denied\"", "")              \
     X(COUNTER, redis_other, "broadcaster_redis_errors_total", "kind=\"other\"", "")                \
-    X(COUNTER, reloads, "broadcaster_reloads_total", "result=\"ok\"", "Reloads (SIGHUP)")          \
-    X(COUNTER, reloads_failed, "broadcaster_reloads_total", "result=\"refused\"", "")              \
     X(HISTOGRAM, loop_lag, "broadcaster_loop_lag_seconds", "", "How late the loop's timers run")
 
 #define PUB_METRIC_TYPE_COUNTER uint64_t

@@ -3,13 +3,13 @@
  * 404, 405, 401, 403, 400, 413, in this order.
  */
 #include "publisher/routes.h"
+#include "common/service/service.h"
 
 #include "common/http/admin_http.h"
 #include "publisher/broadcast.h"
 #include "publisher/control.h"
 #include "publisher/http_reply.h"
 #include "publisher/peer_auth.h"
-#include "publisher/pub_status.h"
 
 enum { SMALL_BODY_MAX = 4096, IGNORED_BODY_MAX = 65536 };
 
@@ -30,7 +30,7 @@ struct route {
 };
 
 static void reply_status(struct http_exchange *x, void (*fn)(struct admin_answer *, void *),
-                         struct pub_status *s)
+                         struct service *s)
 {
     struct admin_answer a = {.status = 200};
     fn(&a, s);
@@ -44,17 +44,17 @@ static void reply_status(struct http_exchange *x, void (*fn)(struct admin_answer
 
 static void get_health(struct routes *r, struct http_exchange *x, struct str name UNUSED)
 {
-    reply_status(x, pub_status_health, r->status);
+    reply_status(x, service_answer_health, r->service);
 }
 
 static void get_ready(struct routes *r, struct http_exchange *x, struct str name UNUSED)
 {
-    reply_status(x, pub_status_ready, r->status);
+    reply_status(x, service_answer_ready, r->service);
 }
 
 static void get_metrics(struct routes *r, struct http_exchange *x, struct str name UNUSED)
 {
-    reply_status(x, pub_status_metrics, r->status);
+    reply_status(x, service_answer_metrics, r->service);
 }
 
 static void post_broadcast(struct routes *r, struct http_exchange *x, struct str name UNUSED)

@@ -9,13 +9,13 @@
 struct broadcast;
 struct control;
 struct peer_auth;
-struct pub_status;
+struct service;
 
 struct routes {
     const struct peer_auth *auth; /* borrowed; replaced at a reload */
     struct broadcast *broadcast;  /* borrowed */
     struct control *control;      /* borrowed */
-    struct pub_status *status;    /* borrowed */
+    struct service *service;      /* borrowed */
     uint64_t max_body_bytes;      /* of an event */
 };
 /* Its argument is a struct routes. */

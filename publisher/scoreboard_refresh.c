@@ -59,12 +59,12 @@ struct scoreboard_refresh {
     struct loop *loop;           /* borrowed */
     struct redis_link *link;     /* borrowed; NULL until started */
     struct pub_metrics *metrics; /* borrowed */
-    struct http_client *client;  /* owned */
+    struct http_client *client;  /* owned; NULL: no URL is known */
     struct redis_script script;
     struct buf names; /* owned: the keys and the prefix, which argv points into */
     struct str due, refreshing, prefix;
     char owner[OWNER_LEN + 1];
-    char *secret; /* owned; "": off */
+    const char *secret; /* borrowed; "": off */
     char period[24];
     struct refresh_call calls[AT_ONCE];
     struct timer next_turn;
@@ -88,7 +88,7 @@ static size_t count_calls(const struct scoreboard_refresh *r, enum call_state st
 
 static bool is_on(const struct scoreboard_refresh *r)
 {
-    return r->secret[0] != '\0' && !r->is_stopping;
+    return r->client && r->secret[0] != '\0' && !r->is_stopping;
 }
 
 static void log_denied(struct scoreboard_refresh *r)
@@ -350,17 +350,11 @@ void scoreboard_refresh_wake(struct scoreboard_refresh *r)
 
 /* --- life ---------------------------------------------------------------------------------------- */
 
-bool scoreboard_refresh_configure(struct scoreboard_refresh *r,
+void scoreboard_refresh_configure(struct scoreboard_refresh *r,
                                   const struct scoreboard_refresh_settings *s)
 {
-    char *secret = strdup(s->secret);
-    if (!secret) {
-        return false;
-    }
-    free(r->secret);
-    r->secret = secret;
+    r->secret = s->secret;
     (void)snprintf(r->period, sizeof(r->period), "%" PRId64, s->period_ms); /* always fits */
-    return true;
 }
 
 static bool make_names(struct scoreboard_refresh *r, const char *prefix)
@@ -393,9 +387,12 @@ struct scoreboard_refresh *scoreboard_refresh_create(struct loop *l,
     for (size_t i = 0; i < AT_ONCE; i++) {
         r->calls[i].refresh = r;
     }
-    if (!make_names(r, o->prefix) || !scoreboard_refresh_configure(r, &o->settings) ||
-        !timer_init(&r->next_turn, l, take_turn, r)) {
+    scoreboard_refresh_configure(r, &o->settings);
+    if (!make_names(r, o->prefix) || !timer_init(&r->next_turn, l, take_turn, r)) {
         return NULL;
+    }
+    if (o->frontend_url[0] == '\0') {
+        return TAKE(r);
     }
     r->client = http_client_create(l,
                                    &(struct http_client_options){
@@ -418,7 +415,6 @@ struct scoreboard_refresh *scoreboard_refresh_free(struct scoreboard_refresh *r)
     }
     timer_release(&r->next_turn);
     buf_release(&r->names);
-    free(r->secret);
     free(r);
     return NULL;
 }

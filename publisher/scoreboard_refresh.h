@@ -25,12 +25,12 @@ struct redis_script;
 struct scoreboard_refresh;
 
 struct scoreboard_refresh_settings {
-    const char *secret; /* copied; "": nothing is refreshed */
+    const char *secret; /* borrowed until the next ones; "": nothing is refreshed */
     int64_t period_ms;
 };
 struct scoreboard_refresh_options {
     const char *prefix;          /* P; copied */
-    const char *frontend_url;    /* without a last slash; copied */
+    const char *frontend_url;    /* without a last slash; copied; "": nothing is refreshed */
     struct pub_metrics *metrics; /* borrowed, outlives this */
     struct scoreboard_refresh_settings settings;
 };
@@ -46,9 +46,8 @@ DEFINE_AUTO(scoreboard_refresh)
 struct redis_script *scoreboard_refresh_script(struct scoreboard_refresh *r);
 /* Begins; the link outlives the use, not this. */
 void scoreboard_refresh_start(struct scoreboard_refresh *r, struct redis_link *link);
-/* False: out of memory, nothing has changed. */
-MUST_CHECK bool scoreboard_refresh_configure(struct scoreboard_refresh *r,
-                                             const struct scoreboard_refresh_settings *s);
+void scoreboard_refresh_configure(struct scoreboard_refresh *r,
+                                  const struct scoreboard_refresh_settings *s);
 /* Redis has just been given a run: one may be due now. Cheap enough for each of them. */
 void scoreboard_refresh_wake(struct scoreboard_refresh *r);
 /* Takes no more; those under way go on. */

@@ -374,12 +374,8 @@ int main(int argc, char **argv)
     if (!cli_parse(argc, argv, &cli)) {
         return EXIT_FAILURE;
     }
-    int status = EXIT_FAILURE;
-    if (cli.help || cli.version || cli.check_config || cli.dump_config) {
-        struct settings *settings = NULL;
-        (void)!cli_start(&cli, PROGRAM, &status, &settings); /* true for all of these */
-        settings_free(settings);
-    } else {
+    int status;
+    if (!cli_answer(&cli, PROGRAM, &status)) {
         status = run_with(&cli, argc, argv);
     }
     cli_release(&cli);

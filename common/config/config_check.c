@@ -22,6 +22,9 @@ static bool is_printable(const char *s)
 
 static const char *check_frontend(const char *v)
 {
+    if (!v[0]) {
+        return NULL; /* there is none */
+    }
     size_t scheme = str_starts(str_of(v), STR("https://"))  ? 8
                     : str_starts(str_of(v), STR("http://")) ? 7
                                                             : 0;
@@ -66,8 +69,7 @@ static const char *check_channel(const char *v)
 
 static const char *check_origin(const char *v)
 {
-    bool is_word = strcmp(v, "*") == 0 || strcmp(v, "null") == 0;
-    bool ok = is_word || (strstr(v, "://") && is_printable(v));
+    bool ok = strcmp(v, "*") == 0 || (strstr(v, "://") && is_printable(v));
     return ok ? NULL : "must be a list of origins like \"https://omegaup.com\", or [\"*\"]";
 }
 

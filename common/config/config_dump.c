@@ -146,15 +146,18 @@ void config_dump(const struct settings *s, struct buf *out)
     buf_add(out, STR("\n}\n"));
 }
 
-int config_log_unchangeable(const struct settings *now, const struct settings *next)
+bool config_keep_for_restart(const struct settings *now, struct settings *next)
 {
-    int n = 0;
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *row = &settings_table[i];
-        if (!row->reloadable && !config_value_equal(now, next, row)) {
-            log_warn("setting changes only at a restart", LF_STR("setting", row->path));
-            n++;
+        if (row->applied_by || config_value_equal(now, next, row)) {
+            continue;
+        }
+        log_warn("setting changes only at a restart", LF_STR("setting", row->path));
+        if (!config_value_copy(next, now, row)) {
+            return false;
         }
     }
-    return n;
+    next->broadcaster.events_port_set = now->broadcaster.events_port_set;
+    return true;
 }

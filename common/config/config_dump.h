@@ -7,5 +7,6 @@
 
 /* The whole effective configuration as JSON, secrets masked, loadable again but for those. */
 void config_dump(const struct settings *s, struct buf *out);
-/* Logs the names of settings that differ and need a restart (for SIGHUP). Returns how many. */
-int config_log_unchangeable(const struct settings *now, const struct settings *next);
+/* For SIGHUP: what only a restart changes keeps its present value in next; the log names what
+ * differs. False: out of memory. */
+MUST_CHECK bool config_keep_for_restart(const struct settings *now, struct settings *next);

@@ -331,6 +331,48 @@ void config_value_release(struct settings *s, const struct setting *row)
     }
 }
 
+static bool copy_list(struct string_list *to, const struct string_list *from)
+{
+    struct string_list copy = {0};
+    for (size_t i = 0; i < from->n; i++) {
+        if (!list_append(&copy, str_of(from->v[i]))) {
+            list_release(&copy);
+            return false;
+        }
+    }
+    list_release(to);
+    *to = copy;
+    return true;
+}
+
+static bool copy_string(char **to, const char *from)
+{
+    char *copy = strdup(from);
+    if (!copy) {
+        return false;
+    }
+    free(*to);
+    *to = copy;
+    return true;
+}
+
+bool config_value_copy(struct settings *to, const struct settings *from, const struct setting *row)
+{
+    void *x = field(to, row);
+    const void *y = field_const(from, row);
+    switch (row->type) {
+    case SETTING_BOOL: *(bool *)x = *(const bool *)y; return true;
+    case SETTING_INT:
+    case SETTING_BYTES:
+    case SETTING_DURATION:
+    case SETTING_DURATION_MS: *(int64_t *)x = *(const int64_t *)y; return true;
+    case SETTING_STRING: return copy_string(x, *(char *const *)y);
+    case SETTING_LIST: return copy_list(x, y);
+    case SETTING_IGNORED: break;
+    }
+    return true;
+}
+
 static bool lists_equal(const struct string_list *a, const struct string_list *b)
 {
     if (a->n != b->n) {

@@ -23,3 +23,6 @@ MUST_CHECK bool config_value_set_text(struct settings *s, const struct setting *
 void config_value_release(struct settings *s, const struct setting *row);
 bool config_value_equal(const struct settings *a, const struct settings *b,
                         const struct setting *row);
+/* False: out of memory, and `to` is as it was. */
+MUST_CHECK bool config_value_copy(struct settings *to, const struct settings *from,
+                                  const struct setting *row);

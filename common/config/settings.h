@@ -3,7 +3,7 @@
 /* settings: every setting of both processes as one typed value, described by one table.
  *
  * One JSON file serves publisher and gateway, so one table describes it: section, key, older name,
- * type, default, range, whether SIGHUP changes it, a line of help. config.c reads a file, the
+ * type, default, range, who applies a change at SIGHUP, a line of help. config.c reads a file, the
  * environment and the command line into it; docs/configuration.md is checked against it by a test.
  */
 #include <stdbool.h>
@@ -30,7 +30,7 @@ struct settings {
         } tls;
         bool proxied, compression;
         int64_t ping_interval_ms, write_timeout_ms, publish_wait_ms, drain_ms, write_delay_ms;
-        char *frontend_url; /* without a last slash */
+        char *frontend_url; /* without a last slash; "": none */
         char *scoreboard_update_secret;
         int64_t scoreboard_update_timeout_ms, recheck_ms, legacy_resume_ms, auth_cache_ms;
         struct string_list allowed_origins, trusted_proxies;
@@ -81,8 +81,10 @@ struct setting {
     size_t offset;    /* in struct settings */
     const char *def;  /* as it would stand in the file; JSON */
     int64_t min, max; /* of numbers; of durations in ms */
-    bool reloadable;  /* SIGHUP changes it */
-    bool secret;      /* --dump-config prints "***" instead */
+    /* The part of a process (common/service/parts.h) that applies a change at SIGHUP, where the
+     * process has that part; NULL: only a restart does. */
+    const char *applied_by;
+    bool secret; /* --dump-config prints "***" instead */
     const char *help;
 };
 extern const struct setting settings_table[];

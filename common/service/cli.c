@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/log.h"
-
 #define DEFAULT_CONFIG "/etc/omegaup/broadcaster/config.json"
 
 static const char usage[] =
@@ -22,7 +20,8 @@ static const char usage[] =
     "  --insecure               publisher: plain HTTP without certificates, for development;\n"
     "                           on loopback only, unless --bind says otherwise\n"
     "  --strict                 an unknown key in the settings is an error, not a warning\n"
-    "  --check-config           checks the settings and exits\n"
+    "  --check-config           checks the settings and the files that they name, and\n"
+    "                           exits; makes and connects nothing\n"
     "  --dump-config            prints the effective settings, secrets masked, and exits\n"
     "  --version                prints the version and exits\n"
     "  --help                   prints this and exits\n"
@@ -141,7 +140,7 @@ static int print(struct buf *text)
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int print_about(const struct cli *c, const char *program)
+int cli_print_about(const struct cli *c, const char *program)
 {
     struct buf out = {0};
     if (c->help) {
@@ -152,8 +151,7 @@ static int print_about(const struct cli *c, const char *program)
     return print(&out);
 }
 
-/* The answer to --check-config and --dump-config, or problems that forbid to start. */
-static int print_outcome(const struct cli *c, const struct settings *s, const struct buf *problems)
+int cli_print_outcome(const struct cli *c, const struct settings *s, const struct buf *problems)
 {
     (void)fprintf(stderr, "%.*s", STR_ARG(buf_str(problems)));
     if (!s) {
@@ -168,48 +166,18 @@ static int print_outcome(const struct cli *c, const struct settings *s, const st
     return print(&out);
 }
 
-static void log_problems(struct str problems)
-{
-    static const struct str prefix = {"warning: ", 9};
-    while (problems.n > 0) {
-        const char *end = memchr(problems.p, '\n', problems.n);
-        size_t n = end ? (size_t)(end - problems.p) : problems.n;
-        struct str line = {problems.p, n};
-        log_warn("configuration",
-                 LF_S("problem", str_starts(line, prefix) ? str_after(line, prefix.n) : line));
-        problems = str_after(problems, end ? n + 1 : n);
-    }
-}
-
-static bool set_up_log(const struct settings *s, const char *program)
-{
-    const struct log_options o = config_log_options(s, program);
-    int rc = log_setup(&o);
-    if (rc < 0) {
-        (void)fprintf(stderr, "Logging.File: %s: %s\n", s->logging.file, strerror(-rc));
-    }
-    return rc == 0;
-}
-
-bool cli_start(const struct cli *c, const char *program, int *out_status,
-               struct settings **out_settings)
+bool cli_answer(const struct cli *c, const char *program, int *out_status)
 {
     if (c->help || c->version) {
-        *out_status = print_about(c, program);
+        *out_status = cli_print_about(c, program);
         return true;
+    }
+    if (!c->check_config && !c->dump_config) {
+        return false;
     }
     struct buf problems = {0};
     AUTO(settings) *s = config_load(&c->source, &problems);
-    bool leave = !s || c->check_config || c->dump_config;
-    if (leave) {
-        *out_status = print_outcome(c, s, &problems);
-    } else if (!set_up_log(s, program)) {
-        *out_status = EXIT_FAILURE;
-        leave = true;
-    } else {
-        log_problems(buf_str(&problems));
-        *out_settings = TAKE(s);
-    }
+    *out_status = cli_print_outcome(c, s, &problems);
     buf_release(&problems);
-    return leave;
+    return true;
 }

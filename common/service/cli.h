@@ -17,7 +17,12 @@ struct cli {
 /* Prints what is wrong to stderr and returns false, or fills *out. cli_release() frees it. */
 MUST_CHECK bool cli_parse(int argc, char **argv, struct cli *out);
 void cli_release(struct cli *c);
-/* Deals with --help, --version, --check-config, --dump-config. True: exit now with *out_status.
- * Else *out_settings holds the loaded settings (caller frees), warnings went to the log. */
-MUST_CHECK bool cli_start(const struct cli *c, const char *program, int *out_status,
-                          struct settings **out_settings);
+/* Prints what --help or --version asks for. The exit status. */
+MUST_CHECK int cli_print_about(const struct cli *c, const char *program);
+/* Prints problems to stderr and, unless s is NULL, what --dump-config or --check-config asks for.
+ * The exit status. */
+MUST_CHECK int cli_print_outcome(const struct cli *c, const struct settings *s,
+                                 const struct buf *problems);
+/* For a program without parts of its own: deals with --help, --version, --dump-config, and with
+ * --check-config as far as the settings alone go. True: exit now with *out_status. */
+MUST_CHECK bool cli_answer(const struct cli *c, const char *program, int *out_status);

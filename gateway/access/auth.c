@@ -36,9 +36,8 @@ static struct auth_source *create_source(struct auth *a, const struct settings *
     return auth_frontend_create(a->loop, s, a->limits.call_ms, out_why);
 }
 
-static void use_source(struct auth *a, struct auth_source *source, const struct settings *s)
+static void use_limits(struct auth *a, const struct settings *s)
 {
-    a->source = source;
     a->max_asked = (size_t)MAX(s->broadcaster.auth_concurrency, 1);
     a->join_ms = (uint64_t)MAX(s->broadcaster.auth_cache_ms, 0);
     auth_cache_set_lifetime(a->cache, a->join_ms);
@@ -80,7 +79,8 @@ int auth_create_limited(struct loop *l, const struct settings *s, struct auth_me
     if (!source) {
         return -EINVAL;
     }
-    use_source(a, source, s);
+    a->source = source;
+    use_limits(a, s);
     *out_auth = TAKE(a);
     return 0;
 }
@@ -91,27 +91,30 @@ struct auth *auth_free(struct auth *a)
         return NULL;
     }
     turns_release(a);
-    if (a->source) {
-        a->source->ops->free(a->source);
-    }
+    auth_source_free(a->source);
     a->cache = auth_cache_free(a->cache);
     free(a);
     return NULL;
 }
 
-/* What was answered before stays answered; what is under way is asked of the new source. */
-bool auth_reload(struct auth *a, const struct settings *s, const char **out_why)
+void auth_source_free(struct auth_source *source)
 {
-    struct auth_source *source = create_source(a, s, out_why);
-    if (!source) {
-        return false;
+    if (source) {
+        source->ops->free(source);
     }
-    turns_take_back(a);
-    a->source->ops->free(a->source);
-    use_source(a, source, s);
-    auth_cache_clear(a->cache);
-    turns_give(a);
-    return true;
+}
+
+/* What was answered before stays answered; what is under way is asked of the new source. */
+void auth_use(struct auth *a, const struct settings *s, struct auth_source *source)
+{
+    use_limits(a, s);
+    if (source) {
+        turns_take_back(a);
+        auth_source_free(a->source);
+        a->source = source;
+        auth_cache_clear(a->cache);
+        turns_give(a);
+    }
 }
 
 /* A token outside the grammar, or nobody's session: the source need not be asked. */

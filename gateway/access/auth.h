@@ -13,6 +13,7 @@
 
 struct auth;
 struct auth_call;
+struct auth_source;
 struct gw_metrics;
 struct loop;
 struct settings;
@@ -77,9 +78,10 @@ MUST_CHECK int auth_create(struct loop *l, const struct settings *s, struct auth
                            struct auth **out_auth, const char **out_why);
 struct auth *auth_free(struct auth *a); /* accepts NULL; cancels all calls */
 DEFINE_AUTO(auth)
-/* The settings changed (SIGHUP): reads the file anew, drops what is cached. On error the old
- * state stays, and *out_why says why. */
-MUST_CHECK bool auth_reload(struct auth *a, const struct settings *s, const char **out_why);
+/* New settings (SIGHUP): how long answers are kept, and, unless it is NULL, another source
+ * (auth_file_create()), which is taken; then nothing that is cached counts any more. */
+void auth_use(struct auth *a, const struct settings *s, struct auth_source *source);
+void auth_source_free(struct auth_source *source); /* one that was not used; accepts NULL */
 /* NULL: refused at once (too many wait, or no memory): the same as AUTH_UNAVAILABLE. Strings are
  * copied. Equal questions asked at the same time are asked once; answers are kept for
  * AuthCacheSeconds (negative ones 1 s). */

@@ -9,7 +9,7 @@
  *   WAITING -> READY     on_waited     no turn in LIMIT_AUTH_WAIT_MS: unavailable
  *   ASKED   -> READY     on_answer
  *   ASKED   -> WAITING   on_answer     the answer names a user forgotten meanwhile: ask again
- *   ASKED   -> WAITING   auth_reload   another source
+ *   ASKED   -> WAITING   auth_use      another source
  *   READY   -> WAITING   auth_forget_user
  *   READY   -> (freed)   deliver       at the end of the turn, so never inside auth_ask()
  *   WAITING -> (freed)   turns_drop    nobody waits any more

@@ -148,6 +148,13 @@ static const struct bus_handler bus_handler = {
 
 /* ---- life ---- */
 
+/* A ring that is too large now shrinks with its next event. */
+void feeds_configure(struct feeds *all, const struct settings *s)
+{
+    all->ring_max_events = (size_t)s->redis.history_events;
+    all->ring_max_bytes = (size_t)s->redis.history_bytes;
+}
+
 struct feeds *feeds_create(struct loop *l, const struct feeds_options *o)
 {
     struct feeds *all = calloc(1, sizeof(*all));
@@ -158,8 +165,7 @@ struct feeds *feeds_create(struct loop *l, const struct feeds_options *o)
     all->bus = o->bus;
     all->handler = o->handler;
     all->metrics = o->metrics;
-    all->ring_max_events = (size_t)o->settings->redis.history_events;
-    all->ring_max_bytes = (size_t)o->settings->redis.history_bytes;
+    feeds_configure(all, o->settings);
     list_init(&all->all);
     if (!timer_init(&all->tick, l, on_tick, all)) {
         free(all);

@@ -56,6 +56,8 @@ struct feeds_options {
 struct feeds *feeds_create(struct loop *l, const struct feeds_options *o);
 struct feeds *feeds_free(struct feeds *all); /* accepts NULL */
 DEFINE_AUTO(feeds)
+/* New bounds of the ring. */
+void feeds_configure(struct feeds *all, const struct settings *s);
 
 /* The feed of a topic for its one owner; made, or taken back while it lingers. NULL: no memory. */
 struct feed *feed_get(struct feeds *all, struct str topic, void *owner);

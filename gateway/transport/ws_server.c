@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/config/settings.h"
@@ -36,7 +35,6 @@ enum {
     TX_PACKET_BYTES = 65536,   /* given to the kernel at once; the rest is copied */
     PLAIN_HEADER_BYTES = 2048, /* of the request that we make; one at a time */
     TLS_HEADER_BYTES = 65535,  /* lws keeps this number in 16 bits */
-    DESCRIPTORS_MAX = 1 << 20,
 };
 
 /* Has lws send no pings of its own: its timers cost O(connections) each. */
@@ -90,11 +88,6 @@ void ws_server_decide(struct ws_server *s, const struct request *r, const struct
     admission_decide(r, &facts, out);
     if (out->kind == ADMIT_REFUSE) {
         ws_server_count_refusal(s, out->refusal);
-    }
-    if (out->is_foreign) {
-        char text[ADDRESS_TEXT_MAX];
-        struct str address = {text, address_write(&peer->address, text)};
-        origin_log_refused(&s->origins, r->origin, r->host, address);
     }
 }
 
@@ -249,6 +242,7 @@ void ws_server_adopt(struct ws_server *s, int fd, struct ws_conn *c, struct str 
     }
 }
 
+/* It calls adopting a socket with bytes an error: nobody wants to read that but a debugger. */
 static void on_lws_log(int level UNUSED, const char *line)
 {
     struct str s = str_of(line);
@@ -256,27 +250,6 @@ static void on_lws_log(int level UNUSED, const char *line)
         s.n--;
     }
     log_debug("libwebsockets", LF_S("line", s));
-}
-
-/* It calls adopting a socket with bytes an error: nobody wants to read that but a debugger. */
-static void set_lws_log(void)
-{
-    lws_set_log_level(log_enabled(LOG_LEVEL_DEBUG) ? LLL_ERR | LLL_WARN : 0, on_lws_log);
-}
-
-/* lws makes tables for as many descriptors as the process may have, and containers may have a
- * billion. */
-static int bound_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        return -errno;
-    }
-    if (limit.rlim_cur <= DESCRIPTORS_MAX) {
-        return 0;
-    }
-    limit.rlim_cur = DESCRIPTORS_MAX;
-    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }
 
 static void on_written(struct lws *wsi)
@@ -334,7 +307,6 @@ int ws_server_create(const struct ws_server_options *o, struct ws_server **out_s
     s->arg = o->arg;
     list_init(&s->http_conns);
     list_init(&s->sse_conns);
-    origin_log_init(&s->origins, s->gw->wheel);
     if (!ws_flood_init(&s->flood, s->gw->loop)) {
         return -ENOMEM;
     }
@@ -344,13 +316,8 @@ int ws_server_create(const struct ws_server_options *o, struct ws_server **out_s
     if (!s->scratch || (compresses && !s->inflater)) {
         return -ENOMEM;
     }
-    int rc = bound_descriptors();
-    if (rc < 0) {
-        *out_why = "the limit of descriptors cannot be set";
-        return rc;
-    }
     const struct settings *settings = s->gw->settings;
-    set_lws_log();
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
     if (!create_context(s, !settings->broadcaster.proxied)) {
         *out_why = "libwebsockets does not start";
         return -EIO;
@@ -358,9 +325,6 @@ int ws_server_create(const struct ws_server_options *o, struct ws_server **out_s
     if (s->tls && !ws_tls_secure(s->tls)) {
         *out_why = "TLS cannot be set up";
         return -EIO;
-    }
-    if (!ws_server_reload(s, settings, out_why)) {
-        return -EINVAL;
     }
     *out_server = TAKE(s);
     return 0;
@@ -381,7 +345,6 @@ struct ws_server *ws_server_free(struct ws_server *s)
     }
     lws_events_free(s->events);
     ws_flood_release(&s->flood);
-    origin_log_release(&s->origins);
     networks_release(&s->trusted);
     address_limit_release(&s->addresses);
     inflater_free(s->inflater);
@@ -390,23 +353,16 @@ struct ws_server *ws_server_free(struct ws_server *s)
     return NULL;
 }
 
-bool ws_server_reload(struct ws_server *s, const struct settings *next, const char **out_why)
+void ws_server_set_trusted(struct ws_server *s, struct networks *trusted)
 {
-    struct networks trusted;
-    const char *bad;
-    if (!networks_parse(&next->broadcaster.trusted_proxies, &trusted, &bad)) {
-        *out_why =
-            bad ? "TrustedProxies holds something that is no address or network" : "out of memory";
-        return false;
-    }
-    if (s->tls && !ws_tls_load(s->tls, next, &s->gw->metrics->certificates, out_why)) {
-        networks_release(&trusted);
-        return false;
-    }
     networks_release(&s->trusted);
-    s->trusted = trusted;
-    set_lws_log();
-    return true;
+    s->trusted = *trusted;
+    *trusted = (struct networks){0};
+}
+
+bool ws_server_set_tls(struct ws_server *s, struct ssl_ctx_st *ctx)
+{
+    return s->tls && ws_tls_use(s->tls, ctx);
 }
 
 /* Only a peer that is no trusted proxy can be counted before its request is read. */

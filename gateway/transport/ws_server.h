@@ -10,7 +10,8 @@
 #include "common/compiler.h"
 
 struct gw;
-struct settings;
+struct networks;
+struct ssl_ctx_st;
 struct ws_server;
 
 struct ws_server_options {
@@ -18,7 +19,7 @@ struct ws_server_options {
     bool (*is_leaving)(void *arg); /* drain has begun: no new sessions */
     void *arg;
 };
-/* Creates the lws context (TLS of the settings unless Proxied), listens on nothing yet. *out_why:
+/* Creates the lws context (with TLS unless Proxied), listens on nothing yet. *out_why:
  * static or last-error text on failure. */
 MUST_CHECK int ws_server_create(const struct ws_server_options *o, struct ws_server **out_server,
                                 const char **out_why);
@@ -30,8 +31,10 @@ DEFINE_AUTO(ws_server)
 MUST_CHECK int ws_server_listen(struct ws_server *s, const char *bind, uint16_t port);
 /* Takes what is queued in the listening sockets, then closes them; sessions stay. */
 void ws_server_stop_listening(struct ws_server *s);
-/* New certificates for new connections; false keeps the old (with *out_why). */
-MUST_CHECK bool ws_server_reload(struct ws_server *s, const struct settings *next,
-                                 const char **out_why);
+/* Whose forwarding headers are believed from now on; takes what *trusted holds. None at first. */
+void ws_server_set_trusted(struct ws_server *s, struct networks *trusted);
+/* The certificate of ctx for new connections; false: not with TLS, or out of memory. There is none
+ * at first. */
+MUST_CHECK bool ws_server_set_tls(struct ws_server *s, struct ssl_ctx_st *ctx);
 uint64_t ws_server_connections(const struct ws_server *s); /* sockets of any kind, now */
 uint16_t ws_server_port(const struct ws_server *s);        /* of the first listener */

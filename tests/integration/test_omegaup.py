@@ -130,7 +130,7 @@ def test_file_of_the_development_container(start):
                  "-insecure").wait_ready()
     both.process.stop()
     log = both.process.log()
-    assert "gateway ready" in log and "publisher started" in log
+    assert "ready role=gateway" in log and "ready role=publisher" in log
     assert "warning: " not in log and "unknown" not in log
 
 
@@ -138,7 +138,7 @@ def test_file_with_stderr(start):
     both = start({"Logging": {"File": "stderr"}, "Broadcaster": FRONTEND, "Tracing": TRACING},
                  "--insecure").wait_ready()
     both.process.stop()
-    assert "gateway ready" in both.process.log()
+    assert "ready role=gateway" in both.process.log()
 
 
 def test_file_with_a_log_path_and_tls_files(start, tmp_path, certificates):
@@ -150,7 +150,7 @@ def test_file_with_a_log_path_and_tls_files(start, tmp_path, certificates):
     both.wait_ready()
     both.process.stop()
     text = log.read_text()
-    assert "gateway ready" in text and "publisher started" in text
+    assert "ready role=gateway" in text and "ready role=publisher" in text
 
 
 # --- the command line ---------------------------------------------------------------------------
@@ -339,8 +339,8 @@ def test_hangup_reloads_both_and_ends_nobody(start):
     both = start(CONFIG, "-insecure").wait_ready()
     children = both.children()
     both.process.signal(signal.SIGHUP)
-    wait_until(lambda: "configuration reloaded" in both.process.log(), what="the gateway's reload")
-    wait_until(lambda: 'reloaded' in both.process.log().replace("configuration reloaded", ""),
-               what="the publisher's reload")
+    for role in ("gateway", "publisher"):
+        wait_until(lambda: f"configuration reloaded role={role}" in both.process.log(),
+                   what=f"the {role}'s reload")
     assert both.children() == children
     both.process.stop()

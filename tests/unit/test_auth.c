@@ -10,6 +10,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
+#include "gateway/access/auth_frontend.h"
 #include "tests/unit/auth_fixture.h"
 
 #define ANA "{\"user\":\"ana\"}"
@@ -385,7 +386,9 @@ static void a_reload_asks_the_new_frontend_what_the_old_one_has(void **state)
     next.body = BOB;
     fixture_set_frontend(f, &next, "");
     const char *why = "";
-    assert_true(auth_reload(f->auth, f->settings, &why));
+    struct auth_source *source = auth_frontend_create(f->loop, f->settings, 1000, &why);
+    assert_non_null(source);
+    auth_use(f->auth, f->settings, source);
     assert_int_equal(auth_cached(f->auth), 0);
     fixture_run_until(f, &f->answers, 3);
     assert_int_equal(a[1].calls, 0);
@@ -396,16 +399,12 @@ static void a_reload_asks_the_new_frontend_what_the_old_one_has(void **state)
     judge_stop(&next);
 }
 
-static void a_failed_reload_changes_nothing(void **state)
+static void new_settings_alone_keep_the_source_and_the_cache(void **state)
 {
     struct fixture *f = *state;
     f->judge.body = ANA;
     (void)ask(f, AUTH_MAY, "T", "/contest/a");
-    free(f->settings->broadcaster.frontend_url);
-    f->settings->broadcaster.frontend_url = strdup("nonsense");
-    const char *why = NULL;
-    assert_false(auth_reload(f->auth, f->settings, &why));
-    assert_non_null(why);
+    auth_use(f->auth, f->settings, NULL);
     assert_int_equal(auth_cached(f->auth), 1);
     assert_int_equal(ask(f, AUTH_MAY, "T", "/contest/b").result, AUTH_OK);
 }
@@ -452,7 +451,7 @@ int main(void)
         TEST(who_cancelled_is_not_told),
         TEST(a_cached_answer_can_be_cancelled),
         TEST(a_reload_asks_the_new_frontend_what_the_old_one_has),
-        TEST(a_failed_reload_changes_nothing),
+        TEST(new_settings_alone_keep_the_source_and_the_cache),
         TEST(freeing_it_tells_nobody),
     };
 #undef TEST

@@ -13,6 +13,7 @@
 #include "common/config/settings.h"
 #include "common/loop.h"
 #include "gateway/access/auth.h"
+#include "gateway/access/auth_file.h"
 #include "gateway/access/users_file.h"
 
 static const char users_json[] =
@@ -272,12 +273,21 @@ static void a_file_is_neither_cached_nor_counted_as_calls(void **state)
     assert_int_equal(f->metrics.calls_ok + f->metrics.calls_refused, 0);
 }
 
+static bool reload(struct fixture *f, const char **out_why)
+{
+    struct auth_source *source = auth_file_create(f->path, out_why);
+    if (source) {
+        auth_use(f->auth, f->settings, source);
+    }
+    return source != NULL;
+}
+
 static void a_reload_takes_the_new_file(void **state)
 {
     struct fixture *f = *state;
     const char *why = "";
     write_file(f->path, "{\"tokens\": {\"ANA\": {\"username\": \"anna\"}}}");
-    assert_true(auth_reload(f->auth, f->settings, &why));
+    assert_true(reload(f, &why));
     assert_string_equal(ask(f, AUTH_WHO, "ANA", "").user, "anna");
     assert_int_equal(ask(f, AUTH_WHO, "BOB", "").result, AUTH_UNAUTHORIZED);
 }
@@ -287,13 +297,13 @@ static void a_reload_of_a_broken_file_keeps_the_old_one(void **state)
     struct fixture *f = *state;
     const char *why = "";
     write_file(f->path, "{\"tokens\": {\"ANA\": {\"username\": \"anna\", \"admin\": 1}}}");
-    assert_false(auth_reload(f->auth, f->settings, &why));
+    assert_false(reload(f, &why));
     char want[256];
     (void)snprintf(want, sizeof(want), "%s:1: tokens[0].admin: must be true or false", f->path);
     assert_string_equal(why, want);
     assert_string_equal(ask(f, AUTH_WHO, "ANA", "").user, "ana");
     assert_int_equal(unlink(f->path), 0);
-    assert_false(auth_reload(f->auth, f->settings, &why));
+    assert_false(reload(f, &why));
     assert_string_equal(ask(f, AUTH_WHO, "ANA", "").user, "ana");
 }
 
@@ -306,7 +316,7 @@ static void an_answer_on_its_way_is_told_anew_after_the_user_was_forgotten(void 
     auth_forget_user(f->auth, STR("ana"));
     const char *why = "";
     write_file(f->path, "{}");
-    assert_true(auth_reload(f->auth, f->settings, &why));
+    assert_true(reload(f, &why));
     assert_int_equal(loop_run(f->loop), 0);
     assert_int_equal(t.calls, 1);
     assert_int_equal(t.result, AUTH_UNAUTHORIZED);

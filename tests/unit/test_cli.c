@@ -101,56 +101,38 @@ static void wrong_arguments_are_refused(void **state)
     }
 }
 
-static void help_and_version_end_the_start_with_success(void **state)
+static void questions_are_answered_without_a_start(void **state)
 {
     (void)state;
-    const struct cli rows[] = {{.help = true}, {.version = true}};
+    const struct cli rows[] = {
+        {.help = true},
+        {.version = true},
+        {.source = {.path = "/nowhere/config.json"}, .check_config = true},
+        {.source = {.path = "/nowhere/config.json"}, .dump_config = true},
+    };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int status = -1;
-        struct settings *s = NULL;
-        assert_true(cli_start(&rows[i], "program", &status, &s));
+        assert_true(cli_answer(&rows[i], "program", &status));
         assert_int_equal(status, EXIT_SUCCESS);
-        assert_null(s);
     }
 }
 
-static void unusable_settings_end_the_start_with_failure(void **state)
+static void unusable_settings_are_a_failure(void **state)
 {
     (void)state;
-    const struct cli c = {.source = {.path = "/nowhere/config.json", .path_given = true}};
+    const struct cli c = {.source = {.path = "/nowhere/config.json", .path_given = true},
+                          .check_config = true};
     int status = -1;
-    struct settings *s = NULL;
-    assert_true(cli_start(&c, "program", &status, &s));
+    assert_true(cli_answer(&c, "program", &status));
     assert_int_equal(status, EXIT_FAILURE);
-    assert_null(s);
 }
 
-static void good_settings_are_checked_or_handed_over(void **state)
+static void without_a_question_there_is_no_answer(void **state)
 {
     (void)state;
-    struct cli c = {.source = {.path = "/nowhere/config.json"}, .check_config = true};
+    const struct cli c = {.source = {.path = "/nowhere/config.json"}};
     int status = -1;
-    struct settings *s = NULL;
-    assert_true(cli_start(&c, "program", &status, &s));
-    assert_int_equal(status, EXIT_SUCCESS);
-    assert_null(s);
-    c.check_config = false;
-    assert_false(cli_start(&c, "program", &status, &s));
-    assert_non_null(s);
-    assert_int_equal(s->broadcaster.port, 32672);
-    assert_null(settings_free(s));
-}
-
-static void log_file_that_cannot_be_opened_ends_the_start_with_failure(void **state)
-{
-    (void)state;
-    char *sets[] = {"Logging.File=/nowhere/log"};
-    const struct cli c = {.source = {.path = "/nowhere/config.json", .sets = sets, .n_sets = 1}};
-    int status = -1;
-    struct settings *s = NULL;
-    assert_true(cli_start(&c, "program", &status, &s));
-    assert_int_equal(status, EXIT_FAILURE);
-    assert_null(s);
+    assert_false(cli_answer(&c, "program", &status));
 }
 
 int main(void)
@@ -161,10 +143,9 @@ int main(void)
         cmocka_unit_test(flags_are_set_alone_or_with_true_and_unset_with_false),
         cmocka_unit_test(check_config_and_strict_make_unknown_keys_errors),
         cmocka_unit_test(wrong_arguments_are_refused),
-        cmocka_unit_test(help_and_version_end_the_start_with_success),
-        cmocka_unit_test(unusable_settings_end_the_start_with_failure),
-        cmocka_unit_test(good_settings_are_checked_or_handed_over),
-        cmocka_unit_test(log_file_that_cannot_be_opened_ends_the_start_with_failure),
+        cmocka_unit_test(questions_are_answered_without_a_start),
+        cmocka_unit_test(unusable_settings_are_a_failure),
+        cmocka_unit_test(without_a_question_there_is_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ static void add_row(struct buf *b, const struct setting *s, const char *name)
         buf_addf(b, " – ");
         add_number(b, s, s->max);
     }
-    buf_addf(b, " | %s | %s |\n", s->reloadable ? "yes" : "restart", s->help);
+    buf_addf(b, " | %s | %s |\n", s->applied_by ? s->applied_by : "restart", s->help);
 }
 
 static void add_tables(struct buf *b)

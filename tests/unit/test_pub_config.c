@@ -81,6 +81,7 @@ static void settings_take_effect(void **state)
     AUTO(settings) *s = settings_create();
     assert_non_null(s);
     replace(&s->broadcaster.tls.client_auth, "require");
+    replace(&s->broadcaster.frontend_url, "http://judge");
     replace(&s->broadcaster.scoreboard_update_secret, "x");
     replace(&s->broadcaster.bind, "10.0.0.1");
     const struct cli cli = {0};

@@ -286,12 +286,12 @@ static void reload_serves_new_certificates_and_keeps_old_ones_on_error(void **st
     ws_client_upgrade(&old, "/", "");
 
     write_identity("second.example");
-    assert_true(ws_server_reload(w->server, w->settings, &why));
+    assert_true(ws_world_use(w, w->settings, &why));
     struct ws_client next = connect_tls(w);
     expect_name(&next, "second.example");
 
     assert_int_equal(0, truncate(key_file, 10));
-    assert_false(ws_server_reload(w->server, w->settings, &why));
+    assert_false(ws_world_use(w, w->settings, &why));
     assert_non_null(strstr(why, key_file));
     struct ws_client third = connect_tls(w);
     expect_name(&third, "second.example");

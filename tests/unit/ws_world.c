@@ -18,8 +18,10 @@
 #include "common/clock.h"
 #include "common/config/settings.h"
 #include "common/loop.h"
+#include "common/net/tls_ctx.h"
 #include "common/wheel.h"
 #include "gateway/session/sse_channels.h"
+#include "gateway/transport/address.h"
 
 enum { PATIENCE_MS = 5000 };
 
@@ -130,8 +132,28 @@ struct ws_world *ws_world_create(void (*change)(struct settings *s))
     if (ws_server_create(&o, &w->server, &why) != 0) {
         fail_msg("%s", why);
     }
+    if (!ws_world_use(w, w->settings, &why)) {
+        fail_msg("%s", why);
+    }
     assert_int_equal(0, ws_server_listen(w->server, "127.0.0.1", 0));
     return w;
+}
+
+bool ws_world_use(struct ws_world *w, const struct settings *next, const char **out_reason)
+{
+    const struct tls_server_options o = {.cert_file = next->broadcaster.tls.cert_file,
+                                         .key_file = next->broadcaster.tls.key_file};
+    struct networks trusted;
+    const char *bad;
+    assert_true(networks_parse(&next->broadcaster.trusted_proxies, &trusted, &bad));
+    ws_server_set_trusted(w->server, &trusted);
+    if (next->broadcaster.proxied) {
+        return true;
+    }
+    struct ssl_ctx_st *ctx = tls_server_ctx(&o, out_reason);
+    bool ok = ctx && ws_server_set_tls(w->server, ctx);
+    tls_ctx_free(ctx);
+    return ok;
 }
 
 void ws_world_free(struct ws_world *w)

@@ -46,6 +46,8 @@ struct ws_world {
 
 /* `change` may be NULL; it sets what the server is created with. */
 struct ws_world *ws_world_create(void (*change)(struct settings *s));
+/* Trusted proxies and, unless Proxied, certificates, as a reload takes them. */
+bool ws_world_use(struct ws_world *w, const struct settings *next, const char **out_reason);
 void ws_world_free(struct ws_world *w);
 /* A list setting with one entry, replacing what it had. */
 struct string_list;

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* limits: what the kernel lets this process have.
+ */
+
+/* Raises the soft limit of descriptors to the hard one, to 2^20 at most: containers may have a
+ * billion, and libraries make tables for as many as there may be. */
+void limits_raise_descriptors(void);

@@ -288,6 +288,20 @@ static void check_list(struct bus_writer *w)
     (void)!redis_link_command(w->link, &who, ARRAY_LEN(get), get);
 }
 
+/* Lines of INFO replication like slave0:ip=…,port=…,state=online,… */
+static int64_t count_replicas(struct str info)
+{
+    static const struct str online = {",state=online,", 14};
+    int64_t n = 0;
+    const char *at = memmem(info.p, info.n, online.p, online.n);
+    while (at) {
+        n++;
+        at += online.n;
+        at = memmem(at, (size_t)(info.p + info.n - at), online.p, online.n);
+    }
+    return n;
+}
+
 /* Only a history that still holds is told: gateways would connect anew because of another. */
 static void on_replication(const struct redis_reply *r, void *arg)
 {
@@ -299,6 +313,7 @@ static void on_replication(const struct redis_reply *r, void *arg)
         redis_link_restart(w->link, "the server was demoted or promoted in place");
         return;
     }
+    w->metrics->redis_replicas = count_replicas(redis_reply_text(r));
     const struct str argv[] = {
         STR("PUBLISH"),
         str_of(w->beat_channel),

@@ -73,6 +73,7 @@
       "Times the link to Redis became ready")                                                      \
     X(GAUGE, redis_unsafe, "broadcaster_redis_unsafe", "",                                         \
       "1 when Redis may evict keys (maxmemory-policy is not noeviction)")                          \
+    X(GAUGE, redis_replicas, "broadcaster_redis_replicas", "", "Replicas in sync with our Redis")  \
     X(COUNTER, redis_away, "broadcaster_redis_errors_total", "kind=\"away\"",                      \
       "Error replies of Redis to events")                                                          \
     X(COUNTER, redis_full, "broadcaster_redis_errors_total", "kind=\"full\"", "")                  \

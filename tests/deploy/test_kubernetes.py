@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -220,7 +221,43 @@ def test_grace_period_is_above_the_drain(objects, overlay, check_config, tmp_pat
     pod = pod_of(named(objects, "Deployment", "gateway"))
     pre_stop = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod["terminationGracePeriodSeconds"] > pre_stop + drain + 3
+    gateway = named(objects, "Deployment", "gateway")["spec"]
+    assert gateway["minReadySeconds"] > pre_stop + drain + 3, "several would drain at a time"
 
+
+def test_probes_of_redis_see_more_than_a_socket():
+    """redis-cli ends with 0 on NOAUTH and LOADING unless it is given -e."""
+    for path in (K8S / "overlays").rglob("*"):
+        if path.is_file() and path.name != "start-redis":
+            for call in re.findall(r"redis-cli,? .*", path.read_text()):
+                if "ping" in call or "info" in call:
+                    assert "-e" in re.split(r"[ ,]+", call), f"{path}: {call}"
+    redis = yaml.safe_load(next(iter((K8S / "overlays/production/redis.yaml").read_text().split("---"))))
+    [probe] = [c["readinessProbe"]["exec"]["command"] for c in pod_of(redis)["containers"]
+               if c["name"] == "redis"]
+    assert probe == ["/bin/sh", "/scripts/redis-ready"]
+
+
+def test_redis_pods_hand_over_before_they_end():
+    redis = yaml.safe_load((K8S / "overlays/production/redis.yaml").read_text().split("\n---")[0])
+    pod, limit = pod_of(redis), 25
+    for c in pod["containers"]:
+        command = c["lifecycle"]["preStop"]["exec"]["command"]
+        assert command[1] == "/scripts/hand-over"
+    assert f"LIMIT:={limit}" in (K8S / "overlays/production/hand-over").read_text()
+    assert pod["terminationGracePeriodSeconds"] >= limit + 3 + 10  # and shutdown-timeout of Redis
+    assert redis["spec"]["podManagementPolicy"] == "Parallel", \
+        "the first would wait for its master, which waits to be made"
+    assert redis["spec"]["minReadySeconds"] >= 20  # Sentinels ask their servers every ten
+
+
+def test_redis_may_copy_all_its_memory():
+    """A rewrite of the append-only file forks: every page may be copied meanwhile."""
+    for overlay in OVERLAYS:
+        folder = K8S / "overlays" / overlay
+        limit = re.search(r"limits: { memory: (\d+)Mi }", (folder / "redis.yaml").read_text())[1]
+        most, unit = re.search(r"(?m)^maxmemory (\d+)(mb|gb)$", (folder / "redis.conf").read_text()).groups()
+        assert int(limit) >= 2 * int(most) * {"mb": 1, "gb": 1024}[unit] + 256
 
 def test_memory_limit_leaves_room_for_all_queues(objects, overlay, check_config, tmp_path):
     path = tmp_path / "config.json"
@@ -279,6 +316,18 @@ def test_who_may_reach_whom_both_ways(objects, overlay):
                 assert not allowed(objects, "ingress", labels[one], labels[other], (port, "TCP"))
 
 
+def test_route_of_the_gateway_api_leads_to_the_service():
+    route = yaml.safe_load((K8S / "overlays/production/httproute.yaml").read_text())
+    service = [o for o in yaml.safe_load_all((K8S / "base/gateway.yaml").read_text())
+               if o["kind"] == "Service"][0]
+    [rule] = route["spec"]["rules"]
+    [target] = rule["backendRefs"]
+    assert target["name"] == service["metadata"]["name"]
+    assert target["port"] in [p["port"] for p in service["spec"]["ports"]]
+    assert rule["timeouts"]["request"] == "0s"
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/events"}}]
+
+
 def test_autoscaler_owns_the_number_of_gateways():
     done = subprocess.run(["kubectl", "kustomize", str(K8S / "overlays/production")], text=True,
                           capture_output=True, timeout=60, check=True)
@@ -305,16 +354,16 @@ def test_redis_accepts_the_configuration(tmp_path, path):
 class Pod:
     """Runs a start script of the Redis pods with a redis-cli and a redis-server that only tell."""
 
-    def __init__(self, tmp_path, master):
+    def __init__(self, tmp_path, sentinel="exit 1", replication="exit 1"):
         self.directory = tmp_path
-        (tmp_path / "bin").mkdir()
-        (tmp_path / "users").mkdir()
+        for folder in ("bin", "users", "sentinel"):
+            (tmp_path / folder).mkdir()
         for user in ("replica", "sentinel"):
             (tmp_path / f"users/{user}.password").write_text(f"{user}-password")
-        self.tool("redis-cli", f"printf '{master}'" if master else "exit 1")
+        self.tool("redis-cli", f'case "$*" in *replication*) {replication};; *) {sentinel};; esac')
         self.tool("redis-server", 'echo "$@"')
         self.env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "DATA": str(tmp_path),
-                    "STATE": str(tmp_path), "USERS": str(tmp_path / "users")}
+                    "STATE": str(tmp_path / "sentinel"), "USERS": str(tmp_path / "users")}
 
     def tool(self, name, text):
         path = self.directory / "bin" / name
@@ -325,31 +374,55 @@ class Pod:
         done = subprocess.run(["/bin/sh", K8S / "overlays/production" / script], text=True,
                               env={**self.env, "HOSTNAME": hostname}, capture_output=True)
         assert done.returncode == 0, done.stderr
-        return next(self.directory.glob("*.conf")).read_text().splitlines()
+        name = {"start-redis": "redis.conf", "start-sentinel": "sentinel/sentinel.conf"}[script]
+        return (self.directory / name).read_text().splitlines()
 
 
-@pytest.mark.parametrize("hostname, master, replica_of", [
-    ("redis-0", None, None),
-    ("redis-1", None, "redis-0.redis 6379"),
-    ("redis-0", "redis-2.redis\\n6379\\n", "redis-2.redis 6379"),
-    ("redis-2", "redis-2.redis\\n6379\\n", None),
+def knows(master, epoch):
+    """What a Sentinel answers to `sentinel master broadcaster`."""
+    return f"printf 'name\\nbroadcaster\\nip\\n{master}\\nport\\n6379\\nconfig-epoch\\n{epoch}\\n'"
+
+
+@pytest.mark.parametrize("hostname, sentinel, own, replica_of", [
+    ("redis-0", "exit 1", None, None),
+    ("redis-1", "exit 1", None, "redis-0.redis 6379"),
+    ("redis-0", knows("redis-2.redis", 3), None, "redis-2.redis 6379"),
+    ("redis-2", knows("redis-2.redis", 3), None, None),
+    # Nobody answers, as when names are silent: what the pod's own Sentinel knew.
+    ("redis-1", "exit 1", ("redis-1.redis", 3), None),
+    ("redis-0", "exit 1", ("redis-1.redis", 3), "redis-1.redis 6379"),
+    # The higher epoch is the latest news, whoever tells it.
+    ("redis-1", knows("redis-2.redis", 4), ("redis-1.redis", 3), "redis-2.redis 6379"),
+    ("redis-1", knows("redis-2.redis", 2), ("redis-1.redis", 3), None),
 ])
-def test_redis_pod_follows_the_master_that_sentinels_name(tmp_path, hostname, master, replica_of):
-    lines = Pod(tmp_path, master).run("start-redis", hostname)
+def test_redis_pod_follows_the_master_that_sentinels_know(tmp_path, hostname, sentinel, own,
+                                                          replica_of):
+    pod = Pod(tmp_path, sentinel)
+    if own:
+        (tmp_path / "sentinel/sentinel.conf").write_text(
+            f"sentinel monitor broadcaster {own[0]} 6379 2\n"
+            f"sentinel config-epoch broadcaster {own[1]}\n")
+    lines = pod.run("start-redis", hostname)
     found = [line.removeprefix("replicaof ") for line in lines if line.startswith("replicaof")]
     assert found == ([replica_of] if replica_of else [])
     assert f"replica-announce-ip {hostname}.redis" in lines
     assert "masterauth replica-password" in lines
 
 
+def test_redis_pod_does_not_follow_its_own_replica(tmp_path):
+    pod = Pod(tmp_path, knows("redis-0.redis", 3),
+              "printf 'role:slave\\r\\nmaster_host:redis-1.redis\\r\\n'")
+    assert not [line for line in pod.run("start-redis", "redis-1") if "replicaof" in line]
+
+
 @pytest.mark.parametrize("master, monitored", [
     (None, "redis-0.redis 6379"), ("redis-1.redis\\n6379\\n", "redis-1.redis 6379")])
 def test_sentinel_watches_the_master_its_peers_know(tmp_path, master, monitored):
-    pod = Pod(tmp_path, master)
+    pod = Pod(tmp_path, f"printf '{master}'" if master else "exit 1")
     lines = pod.run("start-sentinel", "redis-2")
     assert f"sentinel monitor broadcaster {monitored} 2" in lines
     assert "sentinel auth-pass broadcaster sentinel-password" in lines
-    (tmp_path / "sentinel.conf").write_text(
+    (tmp_path / "sentinel/sentinel.conf").write_text(
         "learned\nsentinel auth-pass broadcaster former\nlearned too\n")
     assert pod.run("start-sentinel", "redis-2") == [
         "learned", "learned too", "sentinel auth-pass broadcaster sentinel-password"], \

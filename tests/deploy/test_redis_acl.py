@@ -231,6 +231,7 @@ def test_sentinel_and_replica_have_what_a_failover_needs(watched, make_stack):
 
         for service in (publisher, gateway):
             service.start()
+        wait_until(lambda: publisher.metrics()["broadcaster_redis_replicas"] == 1, what="the replica")
         wait_until(begins_failover, 30, "a replica that can be promoted", pause=0.2)
         wait_until(is_promoted, 20, "the promotion")
         wait_until(lambda: sentinel.sentinel_master("broadcaster")["port"] == replica.port, 20,

@@ -82,6 +82,21 @@ def test_stop_takes_longer_than_the_drain(services, check_config):
     assert int(grace.removesuffix("s")) > float(drain) + 3
 
 
+def test_nginx_ends_when_asked(services):
+    """Its image asks for SIGQUIT, which waits for every WebSocket to end."""
+    assert services["nginx"]["stop_signal"] == "SIGTERM"
+
+
+def test_documented_upgrade_keeps_the_number_of_gateways():
+    """`up` without --scale goes back to one gateway, and recreates all of them at once."""
+    text = (ROOT / "docs/operations.md").read_text()
+    section = text.split("### Upgrading with compose")[1].split("\n## ")[0]
+    block = re.search(r"```sh\n(.*?)```", section, re.S).group(1)
+    calls = [line for line in block.splitlines() if " up " in line and " gateway" in line]
+    assert len(calls) == 2
+    assert all("--scale gateway=" in c and "--no-recreate" in c and "--no-deps" in c for c in calls)
+
+
 def test_health_checks_of_the_images_ask_the_default_ports():
     text = (DEPLOY / "Dockerfile").read_text()
     assert set(re.findall(r'"(https?://[^"]*)"', text)) == {

@@ -11,6 +11,8 @@ import pytest
 from support.process import BUILD, Process, free_port, wait_until
 from support.redis_server import RedisServer
 
+from conftest import DEPLOY
+
 PUBLISHER, GATEWAY = "broadcaster-publisher.service", "broadcaster-gateway@.service"
 
 
@@ -100,6 +102,36 @@ def test_sample_configuration_is_understood(prefix, check_config):
     for kind in ("publisher", "gateway"):
         effective = check_config(kind, prefix / "share/broadcaster/config.sample.json")
         assert effective["Metrics"]["Bind"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("name", [PUBLISHER, GATEWAY])
+def test_units_never_give_up(prefix, name):
+    """With the default, five quick failures leave a unit dead after the cause is mended."""
+    parser = unit(prefix, name)
+    assert parser["Unit"]["StartLimitIntervalSec"] == "0"
+    assert parser["Service"]["Restart"] == "always"
+
+
+def test_users_are_made_below_a_folder_that_others_may_pass(prefix, tmp_path):
+    folder = tmp_path / "etc/omegaup/broadcaster-redis"
+    subprocess.run([prefix / "share/broadcaster/redis/make-users", folder], check=True,
+                   preexec_fn=lambda: os.umask(0o077))
+    assert (tmp_path / "etc/omegaup").stat().st_mode & 0o777 == 0o755
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "publisher.password").stat().st_mode & 0o777 == 0o600
+
+
+def test_tools_of_an_operator_are_installed(prefix):
+    for name in ("bin/broadcaster-watch", "share/broadcaster/certificates"):
+        done = subprocess.run([prefix / name, "--help"], capture_output=True, text=True, timeout=20)
+        assert "usage" in (done.stdout + done.stderr).lower() or "DIR" in done.stderr
+
+
+def test_samples_name_no_host_of_anybody():
+    """Nobody's server is asked by a stack that was not configured."""
+    for path in [DEPLOY / "config.sample.json", *(DEPLOY / "k8s").rglob("*.json"),
+                 *(DEPLOY / "k8s").rglob("*.yaml"), DEPLOY / "compose/config.json"]:
+        assert "omegaup.com" not in path.read_text(), path
 
 
 def test_samples_are_there(prefix):

@@ -69,7 +69,8 @@ static const char *check_channel(const char *v)
 
 static const char *check_origin(const char *v)
 {
-    bool ok = strcmp(v, "*") == 0 || (strstr(v, "://") && is_printable(v));
+    bool is_word = strcmp(v, "*") == 0 || strcmp(v, "null") == 0;
+    bool ok = is_word || (strstr(v, "://") && is_printable(v));
     return ok ? NULL : "must be a list of origins like \"https://omegaup.com\", or [\"*\"]";
 }
 

@@ -59,7 +59,7 @@ const struct setting settings_table[] = {
     {"Broadcaster.ScoreboardUpdateTimeout", NULL, SETTING_DURATION, AT(broadcaster.scoreboard_update_timeout_ms), "10", 100, DAY, BY("refresh"),
      "A contest's scoreboard is refreshed at most once in this time."},
     {"Broadcaster.AllowedOrigins", NULL, SETTING_LIST, AT(broadcaster.allowed_origins), "[]", 0, 0, BY("settings"),
-     "Origins whose pages may connect; [\"*\"]: all; empty: those of the request's own host name."},
+     "Origins whose pages may connect; [\"*\"]: all; empty: those of the request's own host name. http://HOST:* means any port, null a page of a file."},
     {"Broadcaster.TrustedProxies", NULL, SETTING_LIST, AT(broadcaster.trusted_proxies), "[]", 0, 0, BY("proxies"),
      "Addresses or networks (10.0.0.0/8) whose X-Forwarded-For and X-Real-IP are believed."},
     {"Broadcaster.MaxConnectionsPerAddress", NULL, SETTING_INT, AT(broadcaster.max_connections_per_address), "0", 0, 1000000, BY("settings"),

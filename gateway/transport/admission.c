@@ -246,8 +246,11 @@ void admission_decide(const struct request *r, const struct admission_facts *f,
         admission_release(out);
         admission_refuse(out, v.refusal, v.status, v.why);
     }
-    if (!is_upgrade && r->origin.p && is_events_path(r->path) &&
-        origin_is_allowed(r, f->allowed_origins)) {
+    bool is_refused_upgrade = v.why && v.refusal == REFUSAL_ORIGIN;
+    bool has_reader = !is_upgrade && r->origin.p && is_events_path(r->path);
+    bool is_allowed = has_reader && origin_is_allowed(r, f->allowed_origins);
+    out->is_foreign = is_refused_upgrade || (has_reader && !is_allowed);
+    if (is_allowed) {
         out->cors_origin = r->origin;
     }
 }

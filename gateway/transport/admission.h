@@ -60,6 +60,8 @@ struct admission {
     /* Of a plain request for events, refused or not: the page's origin, to be told that it may read
      * the answer; empty when it may not, or is no other's. */
     struct str cors_origin;
+    /* The page may not use the connection, or not read the answer, for its origin. */
+    bool is_foreign;
 };
 
 /* *out is valid until admission_release(), and as long as the request's bytes. */

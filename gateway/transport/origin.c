@@ -50,14 +50,16 @@ static struct origin parse(struct str text)
     return o;
 }
 
-/* An entry without a scheme names a host, whatever the scheme and port. */
+/* An entry without a scheme names a host, whatever the scheme and port; `http://localhost:*` means
+ * any port. */
 static bool matches(const struct origin *o, const char *entry)
 {
     struct origin e = parse(str_of(entry));
     if (!http_same_word(o->host, e.host)) {
         return false;
     }
-    return e.scheme.n == 0 || (http_same_word(o->scheme, e.scheme) && str_eq(o->port, e.port));
+    bool is_port = str_eq(e.port, STR("*")) || str_eq(o->port, e.port);
+    return e.scheme.n == 0 || (http_same_word(o->scheme, e.scheme) && is_port);
 }
 
 static bool is_listed(struct str text, const struct string_list *allowed)
@@ -65,6 +67,10 @@ static bool is_listed(struct str text, const struct string_list *allowed)
     struct origin o = parse(text);
     for (size_t i = 0; i < allowed->n; i++) {
         if (strcmp(allowed->v[i], "*") == 0) {
+            return true;
+        }
+        /* What browsers say of a page of a file, or in a sandbox. */
+        if (strcmp(allowed->v[i], "null") == 0 && str_eq(text, STR("null"))) {
             return true;
         }
         if (o.host.n > 0 && o.scheme.n > 0 && matches(&o, allowed->v[i])) {

@@ -89,6 +89,11 @@ void ws_server_decide(struct ws_server *s, const struct request *r, const struct
     if (out->kind == ADMIT_REFUSE) {
         ws_server_count_refusal(s, out->refusal);
     }
+    if (out->is_foreign) {
+        char text[ADDRESS_TEXT_MAX];
+        struct str address = {text, address_write(&peer->address, text)};
+        origin_log_refused(&s->origins, r->origin, r->host, address);
+    }
 }
 
 /* --- libwebsockets --- */
@@ -307,6 +312,7 @@ int ws_server_create(const struct ws_server_options *o, struct ws_server **out_s
     s->arg = o->arg;
     list_init(&s->http_conns);
     list_init(&s->sse_conns);
+    origin_log_init(&s->origins, s->gw->wheel);
     if (!ws_flood_init(&s->flood, s->gw->loop)) {
         return -ENOMEM;
     }
@@ -345,6 +351,7 @@ struct ws_server *ws_server_free(struct ws_server *s)
     }
     lws_events_free(s->events);
     ws_flood_release(&s->flood);
+    origin_log_release(&s->origins);
     networks_release(&s->trusted);
     address_limit_release(&s->addresses);
     inflater_free(s->inflater);

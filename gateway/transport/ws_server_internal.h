@@ -19,6 +19,7 @@
 #include "gateway/transport/address.h"
 #include "gateway/transport/address_limit.h"
 #include "gateway/transport/admission.h"
+#include "gateway/transport/origin_log.h"
 #include "gateway/transport/ws_flood.h"
 #include "gateway/transport/ws_server.h"
 
@@ -45,6 +46,7 @@ struct ws_server {
     size_t n_listeners;
     struct networks trusted; /* TrustedProxies */
     struct address_limit addresses;
+    struct origin_log origins;
     struct list http_conns;   /* of struct http_conn, owned */
     struct list sse_conns;    /* of struct sse_conn, owned */
     struct ws_flood flood;    /* has the list of open ws_conns */

@@ -253,6 +253,13 @@ static void origins_are_allowed_by_list_or_by_host_name(void **state)
         {"omegaup.com", "judge.example", "http://x.omegaup.com", NULL, false},
         {"*", "judge.example", "https://evil.example", NULL, true},
         {"*", "judge.example", "null", NULL, true},
+        {"null", "judge.example", "null", NULL, true},
+        {"null", "judge.example", "https://evil.example", NULL, false},
+        {"http://localhost:*", "judge.example", "http://localhost:5173", NULL, true},
+        {"http://localhost:*", "judge.example", "http://localhost", NULL, true},
+        {"http://localhost:*", "judge.example", "https://localhost:5173", NULL, false},
+        {"http://localhost:*", "judge.example", "http://localhost.evil.example", NULL, false},
+        {"https://[::1]:*", "judge.example", "https://[::1]:5173", NULL, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char *entries[] = {(char *)"https://other.example", (char *)rows[i].allowed};

@@ -119,10 +119,16 @@ function problemNames(listed: unknown, ranking: readonly unknown[]): string[] {
   return [...new Set(names.filter((name) => name !== ''))];
 }
 
+/** The scoreboard in an event's `data` as it was sent, there or in `scoreboard`; undefined: none. */
+export function scoreboardIn(data: unknown): unknown {
+  const outer = fieldsOf(data);
+  return outer['scoreboard'] ?? (Array.isArray(outer['ranking']) ? data : undefined);
+}
+
 /** The scoreboard in an event's `data` or in an answer of the judge's API; null: there is none. */
 export function readScoreboard(data: unknown): Scoreboard | null {
   const outer = fieldsOf(data);
-  const board = fieldsOf(outer['scoreboard'] ?? data);
+  const board = fieldsOf(scoreboardIn(data));
   const ranking: unknown = board['ranking'];
   if (!Array.isArray(ranking)) {
     return null;

@@ -2,13 +2,15 @@
 /** A contest's live state for Vue 3. */
 import {
   getCurrentInstance, getCurrentScope, hasInjectionContext, inject, onMounted, onScopeDispose, ref,
-  shallowRef, type InjectionKey, type Ref, type ShallowRef,
+  shallowRef, toValue, watch, type InjectionKey, type MaybeRefOrGetter, type Ref, type ShallowRef,
 } from 'vue';
 import { callbackError, type ClientError } from './errors.js';
 import type {
   BroadcastEvent, ClarificationData, RunData, ScoreboardData, ScoreboardUpdateEvent,
 } from './events.js';
-import type { ConnectionOptions } from './options.js';
+import { DEFAULT_TIMING, type ConnectionOptions } from './options.js';
+import { Question } from './question.js';
+import { scoreboardIn } from './scoreboard.js';
 import { EventService } from './service.js';
 import type { ConnectionState, ConnectionStatus } from './status.js';
 
@@ -39,7 +41,8 @@ export interface EventStream<Scoreboard = unknown> {
   readonly clarifications: Ref<ClarificationData[]>;
   /** In order of arrival; a rejudged one stays where it was. */
   readonly runs: Ref<RunData[]>;
-  readonly status: Ref<ConnectionState>;
+  /** The connection's state; `refused`: it is open, but this contest is not to be had. */
+  readonly status: Ref<ConnectionState | 'refused'>;
   /** The whole status: transport, attempts, user. */
   readonly connection: ShallowRef<ConnectionStatus | null>;
   /** The last thing that the client could not mend alone. */
@@ -70,74 +73,82 @@ async function fetchFromJudge(contestAlias: string, data: ScoreboardData): Promi
   if (!response.ok) {
     throw new Error(`the scoreboard was answered with status ${response.status}`);
   }
-  return response.json();
+  try {
+    return JSON.parse(await response.text());
+  } catch {
+    const type = response.headers.get('content-type') ?? 'no content type';
+    throw new Error(`${address} was answered with something that is no JSON (${type})`);
+  }
 }
 
 /** Keeps the newest scoreboard, however it comes; a fetch that is overtaken is forgotten. */
 function useScoreboard<Scoreboard>(
-  contestAlias: string,
+  aliasNow: () => string,
   options: EventStreamOptions<Scoreboard>,
   onError: (cause: unknown) => void,
 ) {
   const scoreboard = shallowRef<Scoreboard | null>(null);
-  let turn = 0;
+  const limitMs = options.timing?.connectTimeoutMs ?? DEFAULT_TIMING.connectTimeoutMs;
+  const question = new Question(limitMs);
   let showsAdmin = false;
 
-  async function load(data: ScoreboardData = {}): Promise<void> {
-    turn += 1;
-    const mine = turn;
-    try {
-      const fetched = options.fetchScoreboard
-        ? await options.fetchScoreboard(contestAlias)
-        : ((await fetchFromJudge(contestAlias, data)) as Scoreboard);
-      if (mine === turn) {
-        scoreboard.value = fetched;
-      }
-    } catch (cause) {
-      if (mine === turn) {
-        onError(cause);
-      }
-    }
+  async function fetchNow(data: ScoreboardData): Promise<Scoreboard> {
+    return options.fetchScoreboard
+      ? options.fetchScoreboard(aliasNow())
+      : ((await fetchFromJudge(aliasNow(), data)) as Scoreboard);
+  }
+
+  function load(data: ScoreboardData = {}): void {
+    question.ask(fetchNow(data), (fetched) => void (scoreboard.value = fetched), onError);
   }
 
   function onEvent({ data }: ScoreboardUpdateEvent): void {
-    if (data?.scoreboard === undefined) {
-      void load(data);
+    const board = scoreboardIn(data);
+    if (board === undefined) {
+      load(data);
       return;
     }
     // An admin gets the contestants' scoreboard as well, which shows less.
     showsAdmin ||= data.scoreboard_type === 'admin';
     if (!showsAdmin || data.scoreboard_type === 'admin') {
-      turn += 1;
-      scoreboard.value = data.scoreboard as Scoreboard;
+      question.stop();
+      scoreboard.value = board as Scoreboard;
     }
   }
 
-  return { scoreboard, load, onEvent, stop: () => void (turn += 1) };
+  function clear(): void {
+    question.stop();
+    scoreboard.value = null;
+    showsAdmin = false;
+  }
+
+  return { scoreboard, load, onEvent, clear, stop: () => question.stop() };
 }
 
 /**
- * Follows a contest as long as the component is mounted.
+ * Follows a contest as long as the component is mounted. The alias may be a ref or a getter: when it
+ * changes, everything starts afresh with the other contest.
  *
  * @example
  * const { scoreboard, clarifications, runs, status } = useEventStream('annual-2024');
  */
 export function useEventStream<Scoreboard = unknown>(
-  contestAlias: string,
+  contestAlias: MaybeRefOrGetter<string>,
   options: EventStreamOptions<Scoreboard> = {},
 ): EventStream<Scoreboard> {
   const clarifications: Ref<ClarificationData[]> = ref([]);
   const runs: Ref<RunData[]> = ref([]);
-  const status = ref<ConnectionState>('idle');
+  const status = ref<ConnectionState | 'refused'>('idle');
   const connection = shallowRef<ConnectionStatus | null>(null);
   const error = shallowRef<ClientError | null>(null);
-  const board = useScoreboard(contestAlias, options, (cause) => {
+  const board = useScoreboard(() => toValue(contestAlias), options, (cause) => {
     error.value = callbackError('scoreboard_failed', cause);
   });
   const shared = options.service
     ?? (hasInjectionContext() ? inject(EVENT_SERVICE, undefined) : undefined);
   const limit = options.limit ?? DEFAULT_LIMIT;
-  const channel = `/contest/${contestAlias}`;
+  const channelNow = () => `/contest/${toValue(contestAlias)}`;
+  let stopped = false;
   const cleanups: (() => void)[] = [];
 
   function onEvent(event: BroadcastEvent): void {
@@ -157,38 +168,60 @@ export function useEventStream<Scoreboard = unknown>(
 
   function onStatus(news: ConnectionStatus): void {
     connection.value = news;
-    status.value = news.state;
+    const isRefused = news.refused.includes(channelNow());
+    status.value = isRefused && news.state !== 'closed' ? 'refused' : news.state;
   }
 
   function onError(news: ClientError): void {
     const of = 'channel' in news ? news.channel : undefined;
-    if (of === undefined || of === channel) {
+    if (of === undefined || of === channelNow()) {
       error.value = news;
     }
   }
 
+  /** Returns what ends it. */
+  function follow(service: EventService): () => void {
+    const off = service.subscribe(channelNow(), onEvent, {
+      throttle: options.throttle ?? DEFAULT_THROTTLE_MS,
+      onReset: () => board.load(),
+      onError,
+    });
+    if (options.fetchScoreboard) {
+      board.load();
+    }
+    return off;
+  }
+
+  function followAnother(service: EventService, off: () => void): () => void {
+    off();
+    board.clear();
+    runs.value = [];
+    clarifications.value = [];
+    error.value = null;
+    const offAnother = follow(service);
+    onStatus(service.status);
+    return offAnother;
+  }
+
   function start(): void {
+    if (stopped) {
+      return; // never mounted after all
+    }
     const poll = options.poll ?? (() => board.load());
     const service = shared ?? new EventService({ ...options, poll });
-    cleanups.push(
-      service.on('status', onStatus),
-      service.on('error', onError),
-      service.subscribe(channel, onEvent, {
-        throttle: options.throttle ?? DEFAULT_THROTTLE_MS,
-        onReset: () => void board.load(),
-      }),
-    );
+    cleanups.push(service.on('status', onStatus), service.on('error', onError));
+    let off = follow(service);
+    const unwatch = watch(channelNow, () => void (off = followAnother(service, off)), { flush: 'sync' });
+    cleanups.push(() => off(), unwatch);
     onStatus(service.status);
     if (!shared) {
       cleanups.push(() => service.close());
       service.connect();
     }
-    if (options.fetchScoreboard) {
-      void board.load();
-    }
   }
 
   function stop(): void {
+    stopped = true;
     board.stop();
     // Backwards, so that the own service's last status, `closed`, is still seen.
     for (const cleanup of cleanups.splice(0).reverse()) {

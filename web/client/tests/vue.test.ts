@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** useEventStream in a real component, rendered to plain objects instead of a page. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createRenderer, defineComponent, effectScope, type App } from 'vue';
-import { EventService } from '../src/index.js';
+import {
+  createRenderer, defineComponent, effectScope, ref, type App, type MaybeRefOrGetter,
+} from 'vue';
+import { EventService, readScoreboard } from '../src/index.js';
 import { EVENT_SERVICE, useEventStream, type EventStream, type EventStreamOptions } from '../src/vue.js';
 import { event, FakeGateway, FakePage, settle } from './fakes.js';
 
@@ -15,11 +17,15 @@ const { createApp } = createRenderer<object, object>({
 });
 
 /** Mounts a component that uses the stream. */
-function mount(options: EventStreamOptions<any> = {}, prepare: (app: App<object>) => void = () => {}) {
+function mount(
+  options: EventStreamOptions<any> = {},
+  prepare: (app: App<object>) => void = () => {},
+  alias: MaybeRefOrGetter<string> = 'annual-2024',
+) {
   let stream!: EventStream<any>;
   const app = createApp(defineComponent({
     setup() {
-      stream = useEventStream<any>('annual-2024', options);
+      stream = useEventStream<any>(alias, options);
       return () => null;
     },
   }));
@@ -86,6 +92,81 @@ describe('useEventStream', () => {
     say(2, 'admin');
     say(3, 'contestant');
     expect(stream.scoreboard.value).toEqual({ n: 2 });
+  });
+
+  it('takes a scoreboard that is the data itself, as the demo posts it', () => {
+    const { gateway, stream } = open();
+    const data = { contest_alias: 'annual-2024', ranking: [{ place: 1, username: 'ana', points: 100 }] };
+    gateway.socket.say(event(A, 1, { type: 'scoreboard_update', data }));
+    expect(stream.scoreboard.value).toEqual(data);
+    expect(readScoreboard(stream.scoreboard.value)?.rows[0]).toMatchObject({ username: 'ana', points: 100 });
+  });
+
+  it('follows another contest when the alias changes, and shows nothing of the former', async () => {
+    const alias = ref('annual-2024');
+    const gateway = new FakeGateway({ fetch: null, token: 'T' });
+    const { stream } = mount({ throttle: 0, ...gateway.options }, undefined, alias);
+    const socket = gateway.socket.accept();
+    socket.confirm(A);
+    socket.say(event(A, 1));
+    socket.say(event(A, 2, { type: 'scoreboard_update', data: { scoreboard: { n: 1 } } }));
+    alias.value = 'finals';
+    expect([stream.runs.value, stream.scoreboard.value]).toEqual([[], null]);
+    expect(socket.last('unsubscribe')['channel']).toBe(A);
+    socket.confirm('/contest/finals');
+    socket.say(event('/contest/finals', 1));
+    expect(stream.runs.value).toHaveLength(1);
+  });
+
+  it('a getter is as good as a ref', () => {
+    const gateway = new FakeGateway({ fetch: null });
+    mount(gateway.options, undefined, () => 'finals');
+    expect(gateway.socket.accept().last('subscribe')['channel']).toBe('/contest/finals');
+  });
+
+  it('says in its status that the contest is refused, also to who comes later', async () => {
+    const gateway = new FakeGateway({ fetch: null });
+    const service = new EventService(gateway.options);
+    service.connect('T');
+    gateway.socket.accept().confirmAuth();
+    const first = mount({ service });
+    gateway.socket.refuse(A, 'forbidden');
+    const second = mount({ service });
+    await settle();
+    expect([first.stream.status.value, second.stream.status.value]).toEqual(['refused', 'refused']);
+    expect(second.stream.error.value).toMatchObject({ code: 'forbidden', channel: A });
+  });
+
+  it('works at the hundredth mount as at the first', () => {
+    const page = new FakePage();
+    const gateway = new FakeGateway({ fetch: null });
+    const service = new EventService(gateway.options);
+    service.connect('T');
+    const socket = gateway.socket.accept();
+    for (let turn = 1; turn <= 100; turn += 1) {
+      const { stream, unmount } = mount({ service, throttle: 0 });
+      socket.confirm(A);
+      socket.say(event(A, turn));
+      expect(stream.runs.value).toHaveLength(1);
+      unmount();
+    }
+    service.close();
+    expect([page.listeners, vi.getTimerCount()]).toEqual([0, 0]);
+  });
+
+  it('says so when the judge answers with something that is no JSON', async () => {
+    vi.stubGlobal('fetch', async () =>
+      new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }));
+    const { gateway, stream } = open();
+    gateway.socket.say(event(A, 1, { type: 'scoreboard_update', data: {} }));
+    await settle();
+    expect(stream.error.value?.message).toContain('no JSON (text/html)');
+  });
+
+  it('a fetch that never ends is told', async () => {
+    const { stream } = open({ fetchScoreboard: () => new Promise(() => {}) });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(stream.error.value?.code).toBe('scoreboard_failed');
   });
 
   it('fetches it with the given function: at first, when it changed, and after a reset', async () => {

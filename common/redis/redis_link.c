@@ -65,8 +65,9 @@ static void log_loss(struct redis_link *r, const char *why, uint32_t retry_ms)
         log_error("redis refuses our credentials", LF_STR("link", r->o.name),
                   LF_STR("server", r->peer), LF_STR("why", why), LF_U64("retry_ms", retry_ms));
     } else {
-        log_warn("redis link lost", LF_STR("link", r->o.name), LF_STR("server", r->peer),
-                 LF_STR("why", why), LF_U64("retry_ms", retry_ms));
+        const char *phrase = r->connects == 0 ? "cannot reach redis" : "redis link lost";
+        log_warn(phrase, LF_STR("link", r->o.name), LF_STR("server", r->peer), LF_STR("why", why),
+                 LF_U64("retry_ms", retry_ms));
     }
 }
 

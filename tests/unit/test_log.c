@@ -11,10 +11,14 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <yyjson.h>
 
 #include "common/log.h"
 #include "common/log_line.h"
+#include "common/log_rate.h"
+#include "common/log_sink.h"
 
 struct fixture {
     char dir[64], path[96], other[96];
@@ -154,6 +158,16 @@ static void values_of_peers_are_quoted_and_escaped(void **state)
         {{"\xf4\x90\x80\x80", 4}, "\"\\xf4\\x90\\x80\\x80\"", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""},
         {{"\xe2\x82", 2}, "\"\\xe2\\x82\"", "\"\\ufffd\\ufffd\""},
         {{"x\xff", 2}, "\"x\\xff\"", "\"x\\ufffd\""},
+        /* Controls of direction, first and last of each group, and their neighbours. */
+        {{"\xd8\x9c", 2}, "\"\\xd8\\x9c\"", "\"\\u061c\""},
+        {{"\xe2\x80\x8e", 3}, "\"\\xe2\\x80\\x8e\"", "\"\\u200e\""},
+        {{"\xe2\x80\x8f", 3}, "\"\\xe2\\x80\\x8f\"", "\"\\u200f\""},
+        {{"\xe2\x80\xaa", 3}, "\"\\xe2\\x80\\xaa\"", "\"\\u202a\""},
+        {{"\xe2\x80\xae", 3}, "\"\\xe2\\x80\\xae\"", "\"\\u202e\""},
+        {{"\xe2\x81\xa6", 3}, "\"\\xe2\\x81\\xa6\"", "\"\\u2066\""},
+        {{"\xe2\x81\xa9", 3}, "\"\\xe2\\x81\\xa9\"", "\"\\u2069\""},
+        {{"\xe2\x80\xaf", 3}, "\"\xe2\x80\xaf\"", "\"\xe2\x80\xaf\""},
+        {{"\xe2\x81\xa5", 3}, "\"\xe2\x81\xa5\"", "\"\xe2\x81\xa5\""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct log_line line;
@@ -266,6 +280,121 @@ static void failed_reopen_goes_on_with_the_old_file(void **state)
     assert_non_null(strstr(logged(f, f->other), "info still here\n"));
 }
 
+static void discarded_change_leaves_neither_file_nor_effect(void **state)
+{
+    struct fixture *f = *state;
+    log_to_file(f, LOG_LEVEL_WARN, false);
+    assert_int_equal(log_check(f->other), 0);
+    assert_int_equal(access(f->other, F_OK), -1); /* looking makes nothing */
+    const struct log_options o = {.level = LOG_LEVEL_DEBUG, .json = true, .file = f->other};
+    struct log_change *change;
+    assert_int_equal(log_prepare(&o, &change), 0);
+    log_info("not this");
+    log_discard(change);
+    assert_int_equal(access(f->other, F_OK), -1);
+    log_warn("as before");
+    assert_string_equal(after_time(logged(f, f->path)), "warn as before\n");
+}
+
+static void folder_that_is_not_there_is_found_by_a_check(void **state)
+{
+    (void)state;
+    assert_int_equal(log_check(""), 0);
+    assert_int_equal(log_check("stderr"), 0);
+    assert_int_equal(log_check("/none/log"), -ENOENT);
+    assert_int_equal(log_check("/dev/null/log"), -ENOTDIR);
+}
+
+/* However often a peer causes a line: a burst, then one per second, which says how many were not. */
+static void each_phrase_has_a_rate_of_its_own(void **state)
+{
+    (void)state;
+    struct log_rate rate = {0};
+    static const char one[] = "one";
+    static const char other[] = "other";
+    uint64_t left_out = 99;
+    for (int i = 0; i < LOG_RATE_BURST; i++) {
+        assert_true(log_rate_pass(&rate, one, 1000, &left_out));
+        assert_int_equal(left_out, 0);
+    }
+    for (int i = 0; i < 7; i++) {
+        assert_false(log_rate_pass(&rate, one, 1000, &left_out));
+    }
+    assert_true(log_rate_pass(&rate, other, 1000, &left_out));
+    assert_int_equal(left_out, 0);
+    assert_false(log_rate_pass(&rate, one, 1000 + LOG_RATE_EVERY_MS - 1, &left_out));
+    assert_true(log_rate_pass(&rate, one, 1000 + LOG_RATE_EVERY_MS, &left_out));
+    assert_int_equal(left_out, 8);
+    assert_false(log_rate_pass(&rate, one, 1000 + LOG_RATE_EVERY_MS, &left_out));
+    for (int i = 0; i < LOG_RATE_BURST; i++) {
+        assert_true(log_rate_pass(&rate, one, 1000000, &left_out)); /* it is full again */
+    }
+}
+
+static void more_phrases_than_there_is_room_for_are_limited_all_the_same(void **state)
+{
+    (void)state;
+    struct log_rate rate = {0};
+    static const char many[LOG_RATE_PHRASES + 10];
+    uint64_t passed = 0;
+    for (size_t i = 0; i < sizeof(many); i++) {
+        for (int n = 0; n < 2 * LOG_RATE_BURST; n++) {
+            uint64_t left_out;
+            passed += log_rate_pass(&rate, &many[i], 1000, &left_out);
+        }
+    }
+    assert_int_equal(passed, LOG_RATE_PHRASES * LOG_RATE_BURST);
+}
+
+static void lines_beyond_the_rate_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    log_to_file(f, LOG_LEVEL_DEBUG, false);
+    uint64_t before = log_counts().left_out;
+    for (int i = 0; i < 3 * LOG_RATE_BURST; i++) {
+        log_warn("again and again");
+    }
+    assert_in_range(log_counts().left_out - before, 2 * LOG_RATE_BURST - 60, 2 * LOG_RATE_BURST);
+    for (int i = 0; i < 3 * LOG_RATE_BURST; i++) {
+        log_debug("asked for");
+    }
+    assert_in_range(log_counts().left_out - before, 2 * LOG_RATE_BURST - 60, 2 * LOG_RATE_BURST);
+}
+
+/* Fills what stands behind the sink, sees lines dropped, makes room and sees them whole again. */
+static void expect_drops(struct log_sink *sink, int reading)
+{
+    static char got[1 << 20];
+    char line[3000];
+    memset(line, 'x', sizeof(line));
+    line[sizeof(line) - 1] = '\n';
+    while (log_sink_write(sink, line, sizeof(line))) {
+    }
+    assert_false(log_sink_write(sink, line, sizeof(line)));
+    while (read(reading, got, sizeof(got)) > 0) {
+    }
+    assert_true(log_sink_write(sink, "whole\n", 6));
+    ssize_t n = read(reading, got, sizeof(got));
+    assert_true(n == 6 || (n == 7 && got[0] == '\n')); /* behind a line that was cut short */
+    assert_memory_equal(got + n - 6, "whole\n", 6);
+}
+
+static void nothing_waits_for_a_full_socket_or_pipe(void **state)
+{
+    (void)state;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+    expect_drops(&(struct log_sink){.fd = pair[1], .kind = LOG_SINK_SOCKET}, pair[0]);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+    assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+    expect_drops(&(struct log_sink){.fd = pair[1], .kind = LOG_SINK_SHARED}, pair[0]);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+}
+
 static void errno_survives_a_line(void **state)
 {
     struct fixture *f = *state;
@@ -291,6 +420,12 @@ int main(void)
         LOG_TEST(file_that_cannot_be_opened_changes_nothing),
         LOG_TEST(reopen_after_rotation_writes_to_a_new_file),
         LOG_TEST(failed_reopen_goes_on_with_the_old_file),
+        LOG_TEST(discarded_change_leaves_neither_file_nor_effect),
+        cmocka_unit_test(folder_that_is_not_there_is_found_by_a_check),
+        cmocka_unit_test(each_phrase_has_a_rate_of_its_own),
+        cmocka_unit_test(more_phrases_than_there_is_room_for_are_limited_all_the_same),
+        LOG_TEST(lines_beyond_the_rate_are_counted),
+        cmocka_unit_test(nothing_waits_for_a_full_socket_or_pipe),
         LOG_TEST(errno_survives_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

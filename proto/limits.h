@@ -43,4 +43,8 @@
 #define LIMIT_PUBLISHER_IN_FLIGHT 1024 /* requests waiting for Redis; and their bytes: */
 #define LIMIT_PUBLISHER_IN_FLIGHT_BYTES 67108864
 #define LIMIT_PUBLISHER_REQUEST_MS 10000 /* a whole request must arrive within */
-#define LIMIT_PUBLISHER_IDLE_MS 60000    /* an unverified idle connection is closed after */
+#define LIMIT_PUBLISHER_IDLE_MS 60000    /* an idle connection of nobody we know is closed after */
+#define LIMIT_PUBLISHER_STRANGER_MS 5000 /* from accept to the first request of nobody we know */
+#define LIMIT_PUBLISHER_STRANGERS 512    /* connections of nobody we know; then the oldest of the */
+                                         /* address that holds most gives way */
+#define LIMIT_PUBLISHER_IDENTIFIED 3584  /* connections of the others */

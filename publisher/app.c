@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/http/http_server.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/service/cli.h"
@@ -12,10 +13,10 @@
 #include "publisher/broadcast.h"
 #include "publisher/bus_writers.h"
 #include "publisher/control.h"
-#include "publisher/https_server.h"
 #include "publisher/peer_auth.h"
 #include "publisher/pub_config.h"
 #include "publisher/pub_metrics.h"
+#include "publisher/publish_port.h"
 #include "publisher/routes.h"
 #include "publisher/scoreboard_refresh.h"
 
@@ -29,8 +30,8 @@ struct app {
     struct bus_writers *writers;
     struct broadcast *broadcast;
     struct peer_auth *auth;
-    struct tls_part *tls;        /* NULL: plain */
-    struct https_server *server; /* NULL before the start */
+    struct tls_part *tls;       /* NULL: plain */
+    struct http_server *server; /* NULL before the start */
     struct pub_metrics metrics;
     struct routes routes;
     struct timer drain; /* looks whether all is done */
@@ -93,7 +94,7 @@ static void commit_tls(void *app, const struct settings *next UNUSED, void *prep
         a->metrics.certificates = a->tls->expiry;
     }
     if (a->tls && a->server) {
-        https_server_set_tls(a->server, a->tls->ctx);
+        http_server_set_tls(a->server, a->tls->ctx);
     }
 }
 
@@ -123,7 +124,7 @@ static const struct service_part parts[] = {
 static void on_drain_look(void *arg)
 {
     struct app *a = arg;
-    bool done = https_server_connections(a->server) == 0 && bus_writers_are_idle(a->writers) &&
+    bool done = http_server_connections(a->server) == 0 && bus_writers_are_idle(a->writers) &&
                 scoreboard_refresh_is_idle(a->refresh);
     if (!done && loop_now_ms(service_loop(a->service)) < a->drain_by_ms) {
         return;
@@ -139,7 +140,7 @@ static void drain(void *app)
 {
     struct app *a = app;
     a->drain_by_ms = loop_now_ms(service_loop(a->service)) + DRAIN_MAX_MS;
-    https_server_stop(a->server);
+    http_server_stop(a->server);
     scoreboard_refresh_stop(a->refresh);
     timer_start_every_ms(&a->drain, DRAIN_LOOK_MS);
 }
@@ -216,24 +217,24 @@ static int listen_for_requests(struct app *a)
         .broadcast = a->broadcast,
         .control = a->control,
         .service = a->service,
+        .metrics = &a->metrics,
         .max_body_bytes = (uint64_t)s->broadcaster.max_body_bytes,
     };
-    return https_server_create(service_loop(a->service),
-                               &(struct https_server_options){
-                                   .bind = a->config.bind,
-                                   .port = a->config.port,
-                                   .tls = a->tls ? a->tls->ctx : NULL,
-                                   .handler = &routes_handler,
-                                   .handler_arg = &a->routes,
-                                   .metrics = &a->metrics,
-                               },
-                               &a->server);
+    return publish_port_open(service_loop(a->service),
+                             &(struct publish_port_options){
+                                 .bind = a->config.bind,
+                                 .port = a->config.port,
+                                 .tls = a->tls ? a->tls->ctx : NULL,
+                                 .routes = &a->routes,
+                                 .metrics = &a->metrics,
+                             },
+                             &a->server);
 }
 
 static void log_start(const struct app *a)
 {
     log_info("listening", LF_STR("role", "publisher"), LF_STR("bind", a->config.bind),
-             LF_U64("port", https_server_port(a->server)), LF_BOOL("tls", !a->config.plain),
+             LF_U64("port", http_server_port(a->server)), LF_BOOL("tls", !a->config.plain),
              LF_STR("version", BROADCASTER_VERSION));
     if (a->config.plain) {
         log_warn("plain HTTP: for development only",
@@ -269,7 +270,7 @@ static void app_end(void *app)
     a->broadcast = broadcast_free(a->broadcast);
     a->refresh = scoreboard_refresh_free(a->refresh);
     a->control = control_free(a->control);
-    a->server = https_server_free(a->server);
+    a->server = http_server_free(a->server);
     a->auth = peer_auth_free(a->auth);
     tls_part_free(a->tls);
     timer_release(&a->drain);

@@ -12,12 +12,12 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "common/loop.h"
 #include "common/strmap.h"
 #include "proto/publish_body.h"
 #include "publisher/bus_writers.h"
 #include "publisher/idempotency.h"
-#include "publisher/log_limit.h"
 #include "publisher/pub_metrics.h"
 #include "publisher/scoreboard_refresh.h"
 
@@ -233,7 +233,7 @@ void broadcast_post(struct broadcast *b, struct http_exchange *x)
     j->broadcast = b;
     j->exchange = x;
     j->begun_us = clock_mono_us();
-    struct str key = x->head->fields[HTTP_IDEMPOTENCY_KEY];
+    struct str key = x->head->idempotency_key;
     if (!key.p || take_key(j, key)) {
         publish(j);
     }

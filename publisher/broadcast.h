@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "common/compiler.h"
-#include "publisher/https_conn.h"
+#include "common/http/http_server.h"
 
 struct broadcast;
 struct bus_writers;

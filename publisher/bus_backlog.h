@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 #include "common/list.h"
+#include "common/log_limit.h"
 #include "common/loop.h"
 #include "publisher/bus_write.h"
-#include "publisher/log_limit.h"
 
 struct pub_metrics;
 struct bus_backlog;

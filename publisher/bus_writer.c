@@ -16,11 +16,11 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "common/loop.h"
 #include "publish_lua.h"
 #include "publisher/bus_backlog.h"
 #include "publisher/bus_moves.h"
-#include "publisher/log_limit.h"
 #include "publisher/pub_metrics.h"
 #include "renew_lua.h"
 

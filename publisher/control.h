@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 #include "common/compiler.h"
+#include "common/http/http_server.h"
 #include "common/redis/redis_link.h"
-#include "publisher/https_conn.h"
 
 struct control;
 struct pub_metrics;

@@ -6,7 +6,7 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-#include "publisher/https_conn.h"
+#include "common/http/http_server.h"
 
 enum { KEY_MAX = 255 };
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/http/http_text.h"
 #include "publisher/publish_tokens.h"
 
 enum { TOKENS_FILE_MAX = 1 << 20, COMMON_NAME_MAX = 64 };

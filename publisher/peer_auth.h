@@ -11,8 +11,8 @@
 #include "common/buf.h"
 #include "common/compiler.h"
 #include "common/config/settings.h"
+#include "common/http/http_server.h"
 #include "common/str.h"
-#include "publisher/https_conn.h"
 
 struct peer_auth;
 struct ssl_st;

@@ -6,10 +6,11 @@
 #include "common/service/service.h"
 
 #include "common/http/admin_http.h"
+#include "common/http/http_reply.h"
 #include "publisher/broadcast.h"
 #include "publisher/control.h"
-#include "publisher/http_reply.h"
 #include "publisher/peer_auth.h"
+#include "publisher/pub_metrics.h"
 
 enum { SMALL_BODY_MAX = 4096, IGNORED_BODY_MAX = 65536 };
 
@@ -132,8 +133,8 @@ static void refuse_method(struct http_exchange *x, const struct route *route)
 /* True: the peer may use the route; else replied. */
 static bool identify(const struct routes *r, struct http_exchange *x)
 {
-    switch (peer_auth_check(r->auth, x->ssl, x->head->fields[HTTP_AUTHORIZATION], x->peer)) {
-    case PEER_KNOWN: x->is_publisher = true; return true;
+    switch (peer_auth_check(r->auth, x->ssl, x->head->authorization, x->peer)) {
+    case PEER_KNOWN: x->is_identified = true; return true;
     case PEER_UNKNOWN:
         http_exchange_fail(x, 401, "no accepted client certificate and no known bearer token");
         return false;
@@ -159,7 +160,7 @@ static bool lacks_length(const struct route *route, const struct http_head *h)
 {
     bool takes_body = route->body == BODY_EVENT || route->body == BODY_SMALL;
     bool is_delete = str_eq(h->method, STR("DELETE"));
-    return takes_body && !is_delete && !h->fields[HTTP_CONTENT_LENGTH].p;
+    return takes_body && !is_delete && !h->content_length_text.p && !h->is_chunked;
 }
 
 static bool on_head(struct http_exchange *x, uint64_t *out_max_body, void *arg)
@@ -178,7 +179,7 @@ static bool on_head(struct http_exchange *x, uint64_t *out_max_body, void *arg)
         return false;
     }
     if (lacks_length(route, x->head)) {
-        http_exchange_fail_and_close(x, 400, "no Content-Length header");
+        http_exchange_fail_and_close(x, 400, "neither Content-Length nor Transfer-Encoding");
         return false;
     }
     x->route = route;
@@ -231,4 +232,28 @@ static void on_request(struct http_exchange *x, void *arg)
     buf_release(&name);
 }
 
-const struct http_handler routes_handler = {.on_head = on_head, .on_request = on_request};
+static void on_connected(struct http_exchange *x, void *arg)
+{
+    const struct routes *r = arg;
+    char name[HTTP_PEER_MAX + 1];
+    x->is_identified = peer_auth_check(r->auth, x->ssl, STR_NONE, name) == PEER_KNOWN;
+}
+
+static void on_fault(struct http_exchange *x, struct http_fault fault, void *arg UNUSED)
+{
+    http_exchange_fail_and_close(x, fault.status, fault.reason);
+}
+
+static void on_status(int status, void *arg)
+{
+    const struct routes *r = arg;
+    pub_metrics_count_status(r->metrics, status);
+}
+
+const struct http_handler routes_handler = {
+    .on_connected = on_connected,
+    .on_head = on_head,
+    .on_request = on_request,
+    .on_fault = on_fault,
+    .on_status = on_status,
+};

@@ -4,11 +4,12 @@
  */
 #include <stdint.h>
 
-#include "publisher/https_conn.h"
+#include "common/http/http_server.h"
 
 struct broadcast;
 struct control;
 struct peer_auth;
+struct pub_metrics;
 struct service;
 
 struct routes {
@@ -16,6 +17,7 @@ struct routes {
     struct broadcast *broadcast;  /* borrowed */
     struct control *control;      /* borrowed */
     struct service *service;      /* borrowed */
+    struct pub_metrics *metrics;  /* borrowed */
     uint64_t max_body_bytes;      /* of an event */
 };
 /* Its argument is a struct routes. */

@@ -22,6 +22,8 @@ enum {
     PAUSE_MS = 100,
     RESERVE = 64, /* descriptors */
     LOG_EVERY_MS = 10000,
+    KEEPALIVE_S = 30,
+    KEEPALIVE_PROBES = 3,
 };
 
 struct listener {
@@ -119,20 +121,31 @@ static void on_pause_over(void *arg)
     }
 }
 
-/* TCP_NODELAY is inherited by what is accepted: one system call less per connection. */
-static int listen_on(const struct addrinfo *a)
+static bool set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+/* Connections inherit them (Linux copies them), which saves a system call each per connection. */
+static bool set_options(int fd, int family, bool keepalive)
+{
+    bool ok = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+              set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+              set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+              (family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0));
+    return ok && (!keepalive || (set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+                                 set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S) &&
+                                 set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S) &&
+                                 set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES)));
+}
+
+static int listen_on(const struct addrinfo *a, bool keepalive)
 {
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
     }
-    const int on = 1;
-    const int off = 0;
-    bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-              setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
-              setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
-              (a->ai_family != AF_INET6 ||
-               setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == 0) &&
+    bool ok = set_options(fd, a->ai_family, keepalive) &&
               bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
     if (!ok) {
         int error = errno;
@@ -142,10 +155,11 @@ static int listen_on(const struct addrinfo *a)
     return fd;
 }
 
-static int open_address(const char *bind, uint16_t port)
+/* The first of a name's addresses that can be listened on. */
+static int open_address(const char *bind, const struct listener_options *o)
 {
     char service[8];
-    (void)snprintf(service, sizeof(service), "%u", (unsigned)port);
+    (void)snprintf(service, sizeof(service), "%u", (unsigned)o->port);
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -153,20 +167,23 @@ static int open_address(const char *bind, uint16_t port)
     if (getaddrinfo(bind, service, &hints, &found) != 0) {
         return -EADDRNOTAVAIL;
     }
-    int fd = listen_on(found);
+    int fd = -EADDRNOTAVAIL;
+    for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
+        fd = listen_on(a, o->keepalive);
+    }
     freeaddrinfo(found);
     return fd;
 }
 
 /* Without an address: all of IPv6 and IPv4, or of IPv4 where there is no IPv6. */
-static int open_any(const char *bind, uint16_t port)
+static int open_any(const struct listener_options *o)
 {
-    if (bind[0] != '\0') {
-        return open_address(bind, port);
+    if (o->bind[0] != '\0') {
+        return open_address(o->bind, o);
     }
-    int fd = open_address("::", port);
+    int fd = open_address("::", o);
     bool no_ipv6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
-    return no_ipv6 ? open_address("0.0.0.0", port) : fd;
+    return no_ipv6 ? open_address("0.0.0.0", o) : fd;
 }
 
 int listener_create(const struct listener_options *o, struct listener **out_listener)
@@ -175,7 +192,7 @@ int listener_create(const struct listener_options *o, struct listener **out_list
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
         return -errno;
     }
-    int fd = open_any(o->bind, o->port);
+    int fd = open_any(o);
     if (fd < 0) {
         return fd;
     }

@@ -18,10 +18,11 @@ struct sockaddr;
 typedef void (*listener_fn)(int fd, const struct sockaddr *peer, void *arg);
 struct listener_options {
     struct loop *loop; /* borrowed */
-    const char *bind;  /* "" = all addresses, IPv6 and IPv4 */
+    const char *bind;  /* a name or number; "" = all addresses, IPv6 and IPv4 */
     uint16_t port;     /* 0: a free one */
     listener_fn fn;
     void *arg;
+    bool keepalive;               /* of TCP: for connections that may be silent for ever */
     uint64_t *accepted, *refused; /* counters: taken; closed at once for want of descriptors */
 };
 /* 0 or -errno. */

@@ -155,7 +155,10 @@ def test_body_over_the_limit_is_413(make_stack):
 
 
 ODD_FRAMING = [
-    ("chunked", "Host: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+    ("chunk of no size", "Host: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n0\r\n\r\n"),
+    ("chunk with bare line feeds", "Host: x\r\nTransfer-Encoding: chunked\r\n\r\n1\nx\n0\n\n"),
+    ("chunked twice", "Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      "0\r\n\r\n"),
     ("chunked and length", "Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     ("odd encoding", "Host: x\r\nContent-Length: 2\r\nTransfer-Encoding: xchunked\r\n\r\n{}"),
     ("two lengths", "Host: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x"),
@@ -177,6 +180,49 @@ def test_odd_framing_is_refused(stack, rest):
     status = raw_status(answer)
     assert status is None or 400 <= status < 500 or status == 501, answer[:200]
     assert answer.count(b"HTTP/1.1") <= 1, "what follows must not be taken for a request"
+
+
+def chunked(body, size=7, extension="", trailer=""):
+    pieces = [body[i:i + size] for i in range(0, len(body), size)]
+    lines = [f"{len(piece):x}{extension}\r\n{piece}\r\n" for piece in pieces]
+    return "".join(lines) + f"0\r\n{trailer}\r\n"
+
+
+@pytest.mark.parametrize("rest", [{}, {"size": 1}, {"extension": ";a=b"},
+                                  {"trailer": "Digest: x\r\n"}])
+def test_chunked_body_is_read(stack, rest):
+    body = json.dumps(body_of(stack))
+    text = ("POST /broadcast/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + chunked(body, **rest) +
+            "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = raw_exchange(stack.publisher.port, text.encode(),
+                          stack.certificates.client_context(), until="end")
+    assert answer.count(b"HTTP/1.1 200") == 2, answer
+
+
+def test_chunked_body_over_the_limit_is_413(make_stack):
+    stack = make_stack(settings={"Broadcaster": {"MaxBodyBytes": 100_000}})
+    text = ("POST /broadcast/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "186a1\r\nx")
+    answer = raw_exchange(stack.publisher.port, text.encode(),
+                          stack.certificates.client_context(), until="end")
+    assert raw_status(answer) == 413
+
+
+def test_other_transfer_coding_is_501(stack):
+    text = "POST /broadcast/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"
+    answer = raw_exchange(stack.publisher.port, text.encode(),
+                          stack.certificates.client_context(), until="end")
+    assert raw_status(answer) == 501
+
+
+@pytest.mark.parametrize("rest", ["Content-Length: 2\r\n\r\n",
+                                  "Transfer-Encoding: chunked\r\n\r\n"])
+def test_stranger_is_refused_before_its_body(stack, rest):
+    text = f"POST /broadcast/ HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n{rest}"
+    answer = raw_exchange(stack.publisher.port, text.encode(),
+                          stack.certificates.client_context(None), until="end")
+    assert raw_status(answer) == 401
 
 
 def test_slow_request_is_given_up(stack):

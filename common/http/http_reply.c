@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* http_reply: one table of statuses, one place that writes a head. */
-#include "publisher/http_reply.h"
+#include "common/http/http_reply.h"
 
 #include <time.h>
 
@@ -23,10 +23,11 @@ static const struct status_text texts[] = {
     {417, "Expectation Failed", "expectation_failed"},
     {422, "Unprocessable Content", "key_reused"},
     {431, "Request Header Fields Too Large", "too_large"},
-    {500, "Internal Server Error", "internal"}, /* also for any status that is not listed */
+    {501, "Not Implemented", "not_implemented"},
     {503, "Service Unavailable", "unavailable"},
+    {505, "HTTP Version Not Supported", "version_not_supported"},
+    {500, "Internal Server Error", "internal"}, /* also for any status that is not listed */
 };
-enum { TEXT_INTERNAL = ARRAY_LEN(texts) - 2 };
 
 static const struct status_text *text_of(int status)
 {
@@ -35,7 +36,7 @@ static const struct status_text *text_of(int status)
             return &texts[i];
         }
     }
-    return &texts[TEXT_INTERNAL];
+    return &texts[ARRAY_LEN(texts) - 1];
 }
 
 static void add_status_fields(struct buf *out, const struct http_reply *r)
@@ -51,8 +52,8 @@ static void add_status_fields(struct buf *out, const struct http_reply *r)
     }
 }
 
-void http_reply_write(struct buf *out, const struct http_reply *r,
-                      const struct http_reply_options *o)
+void http_reply_write_head(struct buf *out, const struct http_reply *r,
+                           const struct http_reply_options *o)
 {
     struct str body = o->without_body ? STR_NONE : r->body;
     buf_addf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->status, text_of(r->status)->reason, o->date);
@@ -60,15 +61,15 @@ void http_reply_write(struct buf *out, const struct http_reply *r,
         buf_addf(out, "Content-Type: %s\r\n", r->type ? r->type : "application/json");
     }
     add_status_fields(out, r);
+    if (r->fields) {
+        buf_add(out, str_of(r->fields));
+    }
     if (o->close) {
         buf_add(out, STR("Connection: close\r\n"));
     } else if (o->is_http_1_0) {
         buf_add(out, STR("Connection: keep-alive\r\n"));
     }
     buf_addf(out, "Content-Length: %zu\r\n\r\n", body.n);
-    if (!o->is_head) {
-        buf_add(out, body);
-    }
 }
 
 void http_reply_error_body(struct buf *out, int status, struct str message)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* http_reply: answers, byte for byte. */
-#include "publisher/http_reply.h"
+#include "common/http/http_reply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,19 +13,19 @@ static void assert_reply(const struct http_reply *r, const struct http_reply_opt
                          const char *want)
 {
     struct buf out = {0};
-    http_reply_write(&out, r, o);
+    http_reply_write_head(&out, r, o);
     buf_addc(&out, '\0');
     assert_string_equal(out.p, want);
     buf_release(&out);
 }
 
-static void an_answer_with_a_body(void **state)
+static void the_head_of_an_answer_with_a_body(void **state)
 {
     (void)state;
     assert_reply(&(struct http_reply){.status = 200, .body = STR("{}")},
                  &(struct http_reply_options){.date = "D"},
                  "HTTP/1.1 200 OK\r\nDate: D\r\nContent-Type: application/json\r\n"
-                 "Content-Length: 2\r\n\r\n{}");
+                 "Content-Length: 2\r\n\r\n");
 }
 
 static void a_body_that_is_not_wanted_is_left_out(void **state)
@@ -37,13 +37,15 @@ static void a_body_that_is_not_wanted_is_left_out(void **state)
                  "Content-Length: 0\r\n\r\n");
 }
 
-static void head_tells_the_length_only(void **state)
+static void other_types_and_fields(void **state)
 {
     (void)state;
-    assert_reply(&(struct http_reply){.status = 200, .type = "text/plain", .body = STR("abc")},
-                 &(struct http_reply_options){.date = "D", .is_head = true, .is_http_1_0 = true},
-                 "HTTP/1.1 200 OK\r\nDate: D\r\nContent-Type: text/plain\r\n"
-                 "Connection: keep-alive\r\nContent-Length: 3\r\n\r\n");
+    assert_reply(
+        &(struct http_reply){
+            .status = 200, .type = "text/plain", .body = STR("abc"), .fields = "A: b\r\nC: d\r\n"},
+        &(struct http_reply_options){.date = "D", .is_http_1_0 = true},
+        "HTTP/1.1 200 OK\r\nDate: D\r\nContent-Type: text/plain\r\nA: b\r\nC: d\r\n"
+        "Connection: keep-alive\r\nContent-Length: 3\r\n\r\n");
 }
 
 static void statuses_bring_their_fields(void **state)
@@ -85,9 +87,9 @@ static void dates_are_those_of_http(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_answer_with_a_body),
+        cmocka_unit_test(the_head_of_an_answer_with_a_body),
         cmocka_unit_test(a_body_that_is_not_wanted_is_left_out),
-        cmocka_unit_test(head_tells_the_length_only),
+        cmocka_unit_test(other_types_and_fields),
         cmocka_unit_test(statuses_bring_their_fields),
         cmocka_unit_test(error_bodies_are_json),
         cmocka_unit_test(dates_are_those_of_http),

@@ -81,7 +81,7 @@
     X(HISTOGRAM, auth_seconds, "broadcaster_auth_seconds", "", "Time of a call to the frontend")   \
     X(GAUGE, redis_up, "broadcaster_redis_up", "", "1 while both links to Redis are ready")        \
     X(COUNTER, redis_lost, "broadcaster_redis_lost_total", "", "Times a link to Redis was lost")   \
-    X(GAUGE, redis_unsafe, "broadcaster_redis_unsafe", "", "1 when Redis may evict keys")          \
+    X(GAUGE, redis_unsafe, "broadcaster_redis_unsafe", "", "1 when any Redis may evict keys")      \
     X(HISTOGRAM, publish_to_write, "broadcaster_publish_to_write_seconds", "",                     \
       "From the publisher's acceptance to the write to clients")                                   \
     X(HISTOGRAM, process, "broadcaster_process_latency_seconds", "",                               \

@@ -20,7 +20,9 @@
 #include "common/loop.h"
 #include "publish_lua.h"
 #include "publisher/bus_backlog.h"
+#include "publisher/bus_beat.h"
 #include "publisher/bus_moves.h"
+#include "publisher/bus_trial.h"
 #include "publisher/pub_metrics.h"
 #include "renew_lua.h"
 
@@ -28,7 +30,6 @@ enum {
     UNSENT_WINDOW = 128 * 1024,
     ATTEMPTS_MAX = 10,
     RETRY_MS = 1000, /* of kept events, while Redis refuses them */
-    BEAT_MS = 5000,
     LOG_INTERVAL_MS = 10000,
     OWN_SCRIPTS = 2,
     SCRIPTS_MAX = OWN_SCRIPTS + 2,
@@ -39,33 +40,51 @@ struct bus_writer {
     struct redis_link *link;     /* owned */
     struct pub_metrics *metrics; /* borrowed */
     char *prefix;                /* owned */
-    char *beat_channel;          /* owned */
     struct redis_script publish, renew;
     struct redis_script *scripts[SCRIPTS_MAX]; /* borrowed, but for ours */
     size_t n_scripts;
     struct bus_backlog backlog;
     struct bus_moves moves;
-    struct timer beat;
+    struct bus_trial trial;
+    struct bus_beat beat;
     struct timer kept_tick;
     uint64_t kept_not_before_ms; /* Redis refuses at the moment */
     char history_text[3][24];
     struct str history[3]; /* for bus_write_prepare() */
     struct log_limit refusal_limit;
-    char *servers_key;      /* owned: `P:servers` */
-    struct str list_digest; /* borrowed */
-    bool agrees;            /* publishers and gateways know the same list of servers */
-    bool stopping;          /* nothing is sent any more */
+    bool stopping; /* nothing is sent any more */
 };
 
 static void pump(struct bus_writer *w);
 
 static void renew(struct bus_writer *w);
 
+/* Some refusals are for this event only; without rights nothing may be tried. */
+static bool may_send(const struct bus_writer *w)
+{
+    bool tried = w->trial.state == TRIAL_PASSED || w->trial.state == TRIAL_REFUSED;
+    return w->beat.agrees && tried && redis_link_is_ready(w->link);
+}
+
 static void log_refusal(struct bus_writer *w, const struct redis_reply *r)
 {
     uint64_t silenced;
     if (log_limit_pass(&w->refusal_limit, loop_now_ms(w->loop), LOG_INTERVAL_MS, &silenced)) {
         log_error("redis refused an event", LF_S("error", r->text), LF_U64("silenced", silenced));
+    }
+}
+
+static void count_error(const struct bus_writer *w, const struct redis_reply *r)
+{
+    struct pub_metrics *m = w->metrics;
+    switch (redis_error_of(r)) {
+    case REDIS_ERROR_NONE: break;
+    case REDIS_ERROR_READONLY:
+    case REDIS_ERROR_AWAY: m->redis_away++; break;
+    case REDIS_ERROR_FULL: m->redis_full++; break;
+    case REDIS_ERROR_DENIED: m->redis_denied++; break;
+    case REDIS_ERROR_NOSCRIPT:
+    case REDIS_ERROR_OTHER: m->redis_other++; break;
     }
 }
 
@@ -90,8 +109,7 @@ static void on_renewed(const struct redis_reply *r, void *arg)
 static void renew(struct bus_writer *w)
 {
     struct moves_batch batch;
-    if (w->stopping || !bus_writer_is_ready(w) ||
-        !bus_moves_take(&w->moves, loop_now_ms(w->loop), &batch)) {
+    if (w->stopping || !may_send(w) || !bus_moves_take(&w->moves, loop_now_ms(w->loop), &batch)) {
         return;
     }
     char epoch[EPOCH_LEN + 1], ages[MOVES_BATCH_MAX][24];
@@ -110,9 +128,17 @@ static void renew(struct bus_writer *w)
     }
 }
 
+static void run_trial(struct bus_writer *w)
+{
+    bus_trial_run(&w->trial, w->link, &w->publish, str_of(w->prefix));
+}
+
 static void on_kept_tick(void *arg)
 {
     struct bus_writer *w = arg;
+    if (w->trial.state != TRIAL_PASSED) {
+        run_trial(w);
+    }
     renew(w);
     bus_backlog_expire_kept(&w->backlog);
     pump(w);
@@ -136,6 +162,7 @@ static void on_executed(struct bus_writer *w, struct bus_write *e, const struct 
         log_error("reply of publish.lua not understood", LF_I64("type", r->type));
     }
     if (outcome == BUS_WRITTEN || outcome == BUS_REPEATED) {
+        w->trial.state = TRIAL_PASSED;
         bus_moves_note(&w->moves, e->argv, e->n_keys, loop_now_ms(w->loop));
     }
     bus_backlog_tell(&w->backlog, e, outcome, outcome == BUS_REPEATED ? kept : STR_NONE);
@@ -143,11 +170,11 @@ static void on_executed(struct bus_writer *w, struct bus_write *e, const struct 
 }
 
 /* Redis has not executed it, and would not execute another now. */
-static void on_refused(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r,
-                       uint64_t *counter)
+static void on_refused(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r)
 {
-    (*counter)++;
+    count_error(w, r);
     log_refusal(w, r);
+    bus_trial_refused(&w->trial, redis_error_of(r));
     w->kept_not_before_ms = loop_now_ms(w->loop) + RETRY_MS;
     bus_backlog_not_written(&w->backlog, e);
 }
@@ -158,14 +185,14 @@ static void on_no_script(struct bus_writer *w, struct bus_write *e, const struct
     if (e->fn && e->attempts < ATTEMPTS_MAX) {
         bus_backlog_move(&w->backlog, e, BUS_WRITE_AGAIN);
     } else {
-        on_refused(w, e, r, &w->metrics->redis_other);
+        on_refused(w, e, r);
     }
 }
 
 /* A fault in the data, which would come back each time: nothing is kept. */
 static void on_error_reply(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r)
 {
-    w->metrics->redis_other++;
+    count_error(w, r);
     log_refusal(w, r);
     bus_backlog_give_up(&w->backlog, e, "redis refuses it");
 }
@@ -192,9 +219,9 @@ static void on_reply(const struct redis_reply *r, void *arg)
     case REDIS_ERROR_NONE: on_executed(w, e, r); break;
     case REDIS_ERROR_NOSCRIPT: on_no_script(w, e, r); break;
     case REDIS_ERROR_READONLY:
-    case REDIS_ERROR_AWAY: on_refused(w, e, r, &w->metrics->redis_away); break;
-    case REDIS_ERROR_FULL: on_refused(w, e, r, &w->metrics->redis_full); break;
-    case REDIS_ERROR_DENIED: on_refused(w, e, r, &w->metrics->redis_denied); break;
+    case REDIS_ERROR_AWAY:
+    case REDIS_ERROR_FULL:
+    case REDIS_ERROR_DENIED: on_refused(w, e, r); break;
     case REDIS_ERROR_OTHER: on_error_reply(w, e, r); break;
     }
     pump(w);
@@ -223,8 +250,7 @@ static bool send_event(struct bus_writer *w, struct bus_write *e)
 /* Sends what may be sent now. Called whenever that may have become more. */
 static void pump(struct bus_writer *w)
 {
-    while (!w->stopping && bus_writer_is_ready(w) &&
-           redis_link_unsent_bytes(w->link) < UNSENT_WINDOW) {
+    while (!w->stopping && may_send(w) && redis_link_unsent_bytes(w->link) < UNSENT_WINDOW) {
         struct bus_write *e = next_to_send(w);
         if (!e) {
             return;
@@ -241,7 +267,7 @@ enum bus_submit bus_writer_submit(struct bus_writer *w, const struct bus_event *
                                   bus_done_fn fn, void *arg)
 {
     bool keyed = event->idem.n > 0;
-    bool down = w->stopping || (!keyed && !bus_writer_is_ready(w));
+    bool down = w->stopping || (!keyed && !may_send(w));
     bool full = bus_backlog_is_full(&w->backlog);
     if (down || full) {
         w->metrics->unavailable++;
@@ -264,101 +290,57 @@ enum bus_submit bus_writer_submit(struct bus_writer *w, const struct bus_event *
     return BUS_TAKEN;
 }
 
-static void on_servers(const struct redis_reply *r, void *arg)
+static void on_trial(const struct redis_reply *r, void *arg)
 {
     struct bus_writer *w = arg;
-    if (!r || r->type != REPLY_TEXT) {
-        return; /* compared again with the next beat */
-    }
-    w->agrees = str_eq(r->text, w->list_digest);
-    if (!w->agrees) {
-        log_error("another list of redis servers is in use: not ready until P:servers says ours");
+    if (r->type == REPLY_ERROR) {
+        count_error(w, r);
+        log_refusal(w, r);
     }
     renew(w);
     pump(w);
 }
 
-/* Whoever comes first says which list of servers this is; the others compare. */
-static void check_list(struct bus_writer *w)
-{
-    const struct str set[] = {STR("SET"), str_of(w->servers_key), w->list_digest, STR("NX")};
-    const struct str get[] = {STR("GET"), str_of(w->servers_key)};
-    const struct redis_asker who = {.fn = on_servers, .arg = w};
-    (void)!redis_link_command(w->link, NULL, ARRAY_LEN(set), set);
-    (void)!redis_link_command(w->link, &who, ARRAY_LEN(get), get);
-}
-
-/* Lines of INFO replication like slave0:ip=…,port=…,state=online,… */
-static int64_t count_replicas(struct str info)
-{
-    static const struct str online = {",state=online,", 14};
-    int64_t n = 0;
-    const char *at = memmem(info.p, info.n, online.p, online.n);
-    while (at) {
-        n++;
-        at += online.n;
-        at = memmem(at, (size_t)(info.p + info.n - at), online.p, online.n);
-    }
-    return n;
-}
-
-/* Only a history that still holds is told: gateways would connect anew because of another. */
-static void on_replication(const struct redis_reply *r, void *arg)
+static void on_agreed(void *arg)
 {
     struct bus_writer *w = arg;
-    if (!r) {
-        return;
-    }
-    if (!redis_link_is_same_history(w->link, r)) {
-        redis_link_restart(w->link, "the server was demoted or promoted in place");
-        return;
-    }
-    w->metrics->redis_replicas = count_replicas(redis_reply_text(r));
-    const struct str argv[] = {
-        STR("PUBLISH"),
-        str_of(w->beat_channel),
-        str_of(redis_link_history(w->link)),
-    };
-    (void)!redis_link_command(w->link, NULL, ARRAY_LEN(argv), argv);
-}
-
-static void send_beat(void *arg)
-{
-    struct bus_writer *w = arg;
-    if (!w->agrees && redis_link_is_ready(w->link)) {
-        check_list(w);
-    }
-    const struct str argv[] = {STR("INFO"), STR("replication")};
-    /* Refused when the link is not ready: then there is no sign of life to give. */
-    const struct redis_asker who = {.fn = on_replication, .arg = w};
-    (void)!redis_link_command(w->link, &who, ARRAY_LEN(argv), argv);
+    renew(w);
+    pump(w);
 }
 
 static void on_ready(void *arg)
 {
     struct bus_writer *w = arg;
-    const char *policy = redis_link_eviction(w->link);
-    bool unsafe = policy[0] != '\0' && strcmp(policy, "noeviction") != 0;
-    if (unsafe) {
-        log_warn("redis may evict events and positions", LF_STR("maxmemory_policy", policy));
-    }
-    w->metrics->redis_unsafe = unsafe;
     w->kept_not_before_ms = 0;
+    run_trial(w);
     bus_moves_arrive(&w->moves, str_of(redis_link_history(w->link)), loop_now_ms(w->loop));
     if (w->backlog.kept.events > 0) {
         log_info("writing kept events", LF_I64("kept", w->backlog.kept.events));
     }
-    send_beat(w);
+    bus_beat_now(&w->beat);
     pump(w);
 }
 
 static void on_lost(const char *why UNUSED, void *arg)
 {
+    struct bus_writer *w = arg;
     /* The link has logged it, and each event that was on its way has been told. */
-    ((struct bus_writer *)arg)->agrees = false;
+    w->beat.agrees = false;
+    bus_trial_forget(&w->trial);
 }
 
-static const struct redis_link_handler link_handler = {.on_ready = on_ready, .on_lost = on_lost};
+static void on_eviction(void *arg)
+{
+    const struct bus_writer *w = arg;
+    if (redis_link_may_evict(w->link)) {
+        log_warn("redis may evict keys: set maxmemory-policy noeviction",
+                 LF_STR("policy", redis_link_eviction(w->link)));
+    }
+}
+
+static const struct redis_link_handler link_handler = {.on_ready = on_ready,
+                                                       .on_lost = on_lost,
+                                                       .on_eviction = on_eviction};
 
 static int create_link(struct bus_writer *w, const struct bus_writer_options *o)
 {
@@ -384,18 +366,6 @@ static int create_link(struct bus_writer *w, const struct bus_writer_options *o)
                              &w->link);
 }
 
-static bool copy_names(struct bus_writer *w, const char *prefix)
-{
-    w->prefix = strdup(prefix);
-    if (asprintf(&w->beat_channel, "%s:beat", prefix) < 0) {
-        w->beat_channel = NULL;
-    }
-    if (asprintf(&w->servers_key, "%s:servers", prefix) < 0) {
-        w->servers_key = NULL;
-    }
-    return w->prefix && w->beat_channel && w->servers_key;
-}
-
 int bus_writer_create(struct loop *l, const struct bus_writer_options *o,
                       struct bus_writer **out_writer)
 {
@@ -405,9 +375,14 @@ int bus_writer_create(struct loop *l, const struct bus_writer_options *o,
     }
     w->loop = l;
     w->metrics = o->metrics;
-    w->list_digest = o->list_digest;
-    if (!bus_backlog_init(&w->backlog, l, o->metrics) || !copy_names(w, o->prefix) ||
-        !timer_init(&w->beat, l, send_beat, w) || !timer_init(&w->kept_tick, l, on_kept_tick, w)) {
+    w->prefix = strdup(o->prefix);
+    w->beat.list_digest = o->list_digest;
+    w->beat.replicas = &o->metrics->redis_replicas;
+    w->beat.on_agreed = on_agreed;
+    w->beat.arg = w;
+    w->trial = (struct bus_trial){.on_end = on_trial, .arg = w};
+    if (!bus_backlog_init(&w->backlog, l, o->metrics) || !w->prefix ||
+        !bus_beat_init(&w->beat, l, o->prefix) || !timer_init(&w->kept_tick, l, on_kept_tick, w)) {
         return -ENOMEM;
     }
     bus_writer_configure(w, &o->settings);
@@ -415,6 +390,7 @@ int bus_writer_create(struct loop *l, const struct bus_writer_options *o,
     if (rc < 0) {
         return rc;
     }
+    w->beat.link = w->link;
     *out_writer = TAKE(w);
     return 0;
 }
@@ -425,14 +401,13 @@ struct bus_writer *bus_writer_free(struct bus_writer *w)
         return NULL;
     }
     w->stopping = true;
+    redis_call_cancel(&w->trial.call);
     w->link = redis_link_free(w->link); /* ends what was sent */
     bus_backlog_release(&w->backlog);
     bus_moves_release(&w->moves);
-    timer_release(&w->beat);
+    bus_beat_release(&w->beat);
     timer_release(&w->kept_tick);
     free(w->prefix);
-    free(w->beat_channel);
-    free(w->servers_key);
     free(w);
     return NULL;
 }
@@ -440,7 +415,7 @@ struct bus_writer *bus_writer_free(struct bus_writer *w)
 void bus_writer_start(struct bus_writer *w)
 {
     redis_link_start(w->link);
-    timer_start_every_ms(&w->beat, BEAT_MS);
+    bus_beat_start(&w->beat);
     timer_start_every_ms(&w->kept_tick, RETRY_MS);
 }
 
@@ -455,7 +430,7 @@ void bus_writer_configure(struct bus_writer *w, const struct bus_writer_settings
 
 bool bus_writer_is_ready(const struct bus_writer *w)
 {
-    return w->agrees && redis_link_is_ready(w->link);
+    return w->trial.state == TRIAL_PASSED && may_send(w);
 }
 
 bool bus_writer_is_idle(const struct bus_writer *w)

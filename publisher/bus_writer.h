@@ -77,6 +77,7 @@ void bus_writer_start(struct bus_writer *w);
 void bus_writer_configure(struct bus_writer *w, const struct bus_writer_settings *s);
 MUST_CHECK enum bus_submit bus_writer_submit(struct bus_writer *w, const struct bus_event *e,
                                              bus_done_fn fn, void *arg);
+/* The link is, and Redis took the last event or trial. */
 bool bus_writer_is_ready(const struct bus_writer *w);
 /* Nothing is on its way to Redis, or could be now. */
 bool bus_writer_is_idle(const struct bus_writer *w);

@@ -127,7 +127,9 @@ void bus_writers_measure(const struct bus_writers *w)
 {
     w->metrics->redis_ready = bus_writers_are_ready(w);
     w->metrics->redis_connects = 0;
+    w->metrics->redis_unsafe = 0;
     for (unsigned i = 0; i < w->n; i++) {
+        w->metrics->redis_unsafe |= redis_link_may_evict(bus_writer_link(w->each[i]));
         w->metrics->redis_connects += redis_link_connects(bus_writer_link(w->each[i]));
     }
 }

@@ -72,10 +72,10 @@
     X(COUNTER, redis_connects, "broadcaster_redis_connects_total", "",                             \
       "Times the link to Redis became ready")                                                      \
     X(GAUGE, redis_unsafe, "broadcaster_redis_unsafe", "",                                         \
-      "1 when Redis may evict keys (maxmemory-policy is not noeviction)")                          \
+      "1 when any Redis may evict keys (maxmemory-policy is not noeviction)")                      \
     X(GAUGE, redis_replicas, "broadcaster_redis_replicas", "", "Replicas in sync with our Redis")  \
     X(COUNTER, redis_away, "broadcaster_redis_errors_total", "kind=\"away\"",                      \
-      "Error replies of Redis to events")                                                          \
+      "Error replies of Redis to events and trials")                                               \
     X(COUNTER, redis_full, "broadcaster_redis_errors_total", "kind=\"full\"", "")                  \
     X(COUNTER, redis_denied, "broadcaster_redis_errors_total", "kind=\"denied\"", "")              \
     X(COUNTER, redis_other, "broadcaster_redis_errors_total", "kind=\"other\"", "")                \

@@ -159,11 +159,12 @@ static void set_env(struct config_loading *l, const char *name, struct str path,
     }
 }
 
-/* REDIS_HOST, REDIS_PORT, REDIS_PASSWORD -> redis://:password@host:port */
+/* REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD -> redis://username:password@host:port */
 static void set_redis_parts(struct config_loading *l, const struct config_source *src)
 {
     const char *host = get_env(src, "REDIS_HOST");
     const char *port = get_env_port(src, "REDIS_PORT");
+    const char *user = get_env(src, "REDIS_USERNAME");
     const char *password = get_env(src, "REDIS_PASSWORD");
     if (!host) {
         if (password) {
@@ -171,9 +172,14 @@ static void set_redis_parts(struct config_loading *l, const struct config_source
         }
         return;
     }
+    if (user && !password) {
+        config_error(l, "REDIS_USERNAME", "needs REDIS_PASSWORD");
+        return;
+    }
     struct buf url = {0};
     buf_add(&url, STR("redis://"));
     if (password) {
+        buf_add_percent(&url, str_of(user ? user : ""));
         buf_addc(&url, ':');
         buf_add_percent(&url, str_of(password));
         buf_addc(&url, '@');
@@ -191,7 +197,13 @@ static void set_redis_parts(struct config_loading *l, const struct config_source
 
 static void load_environment(struct config_loading *l, const struct config_source *src)
 {
+    static const char *const parts[] = {"REDIS_HOST", "REDIS_USERNAME", "REDIS_PASSWORD"};
     const char *redis = get_env(src, "REDIS_URL");
+    for (size_t i = 0; redis && i < ARRAY_LEN(parts); i++) {
+        if (get_env(src, parts[i])) {
+            config_error(l, parts[i], "contradicts REDIS_URL: set one of them");
+        }
+    }
     if (redis) {
         set_env(l, "REDIS_URL", STR("Redis.URL"), redis);
     } else {

@@ -110,7 +110,19 @@ static void on_info_memory(const struct redis_reply *reply, void *arg)
         return;
     }
     copy_value(redis_reply_text(reply), STR("maxmemory_policy"), r->eviction, sizeof(r->eviction));
-    count_answer(r);
+    if (r->state == REDIS_LINK_READY) {
+        redis_link_tell_eviction(r);
+    } else {
+        count_answer(r);
+    }
+}
+
+void redis_handshake_ask_for_eviction(struct redis_link *r)
+{
+    const struct redis_asker who = {.fn = on_info_memory, .arg = r};
+    if (!redis_link_send(r, &who, 2, (const struct str[]){STR("INFO"), STR("memory")})) {
+        redis_link_drop(r, "out of memory");
+    }
 }
 
 static bool ask(struct redis_link *r, redis_reply_fn fn, struct str command, struct str argument)

@@ -6,3 +6,5 @@ struct redis_link;
 
 /* Ends in redis_link_set_ready() or redis_link_drop(). */
 void redis_handshake_start(struct redis_link *r);
+/* Once READY: on_eviction() follows when the policy has changed. */
+void redis_handshake_ask_for_eviction(struct redis_link *r);

@@ -29,6 +29,7 @@ enum {
     STABLE_MS = 5000, /* a connection that lasted as long was no failure */
     CONNECT_MS = 5000,
     PING_MS = 5000,
+    EVICTION_MS = 10000, /* how often maxmemory-policy is looked at */
     REPLY_TIMEOUT_MS = 5000,
     MAX_UNSENT_BYTES = 64 * 1024 * 1024,
     SAME_LOSS_LOG_MS = 60000
@@ -176,11 +177,21 @@ void redis_link_set_ready(struct redis_link *r)
     timer_stop(&r->deadline);
     r->connects++;
     r->logged_why[0] = '\0';
-    r->ready_since_ms = r->last_ping_ms = r->last_tick_ms = loop_now_ms(r->loop);
+    r->ready_since_ms = r->last_ping_ms = r->last_tick_ms = r->last_eviction_ms =
+        loop_now_ms(r->loop);
     timer_start_every_ms(&r->tick, MIN(1000, MAX(10, r->o.reply_timeout_ms / 4)));
     log_info("redis link ready", LF_STR("link", r->o.name), LF_STR("server", r->peer),
              LF_STR("history", r->history), LF_STR("eviction", r->eviction));
     r->o.handler->on_ready(r->o.arg);
+    redis_link_tell_eviction(r);
+}
+
+void redis_link_tell_eviction(struct redis_link *r)
+{
+    if (r->o.handler->on_eviction && strcmp(r->told_eviction, r->eviction) != 0) {
+        memcpy(r->told_eviction, r->eviction, sizeof(r->eviction));
+        r->o.handler->on_eviction(r->o.arg);
+    }
 }
 
 /* After a long turn of the loop the answers may lie in the socket, unread: the reading comes first. */
@@ -189,6 +200,14 @@ static bool was_held_up(struct redis_link *r, uint64_t now)
     uint64_t since = now - r->last_tick_ms;
     r->last_tick_ms = now;
     return since * 1000 > 2 * r->tick.period_us;
+}
+
+static void ask_for_eviction(struct redis_link *r, uint64_t now)
+{
+    if (r->o.handler->on_eviction && now - r->last_eviction_ms >= EVICTION_MS) {
+        r->last_eviction_ms = now;
+        redis_handshake_ask_for_eviction(r);
+    }
 }
 
 static void on_tick(void *arg)
@@ -208,6 +227,8 @@ static void on_tick(void *arg)
         if (!redis_link_send(r, NULL, 1, &STR("PING"))) {
             redis_link_drop(r, "out of memory");
         }
+    } else {
+        ask_for_eviction(r, now);
     }
 }
 
@@ -300,6 +321,11 @@ const char *redis_link_history(const struct redis_link *r)
 const char *redis_link_eviction(const struct redis_link *r)
 {
     return r->eviction;
+}
+
+bool redis_link_may_evict(const struct redis_link *r)
+{
+    return r->eviction[0] != '\0' && strcmp(r->eviction, "noeviction") != 0;
 }
 
 uint64_t redis_link_connects(const struct redis_link *r)

@@ -52,6 +52,9 @@ struct redis_link_handler {
     /* Only for links that subscribe; may be NULL. Strings are valid during the call. */
     void (*on_subscribed)(struct str channel, void *arg);
     void (*on_message)(struct str channel, struct str payload, void *arg);
+    /* redis_link_eviction() says something else than before; asked again every 10 s. May be NULL:
+     * then it is asked for at the connect only. */
+    void (*on_eviction)(void *arg);
 };
 struct redis_link_options {
     const char *name;            /* for the log: "writer", "subscriber", "reader"; static */
@@ -83,8 +86,10 @@ const char *redis_link_history(const struct redis_link *r);
 /* Does that still hold, by this answer to INFO replication? A demotion and promotion in place cuts no
  * connection. True when the answer does not say. */
 bool redis_link_is_same_history(const struct redis_link *r, const struct redis_reply *info);
-/* Redis' maxmemory_policy as of the last connect: "noeviction", another name, or "" unknown. */
+/* Redis' maxmemory_policy: "noeviction", another name, or "" unknown. */
 const char *redis_link_eviction(const struct redis_link *r);
+/* It is known, and lets Redis drop what nobody may lose. */
+bool redis_link_may_evict(const struct redis_link *r);
 uint64_t redis_link_connects(const struct redis_link *r); /* times it became READY */
 size_t redis_link_unsent_bytes(const struct redis_link *r);
 

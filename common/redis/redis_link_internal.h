@@ -30,7 +30,7 @@ struct redis_link {
     struct timer retry;    /* BACKOFF -> CONNECTING */
     struct timer deadline; /* of CONNECTING */
     struct timer tick;     /* while READY */
-    uint64_t last_tick_ms, last_ping_ms, ready_since_ms;
+    uint64_t last_tick_ms, last_ping_ms, last_eviction_ms, ready_since_ms;
     struct deferred restart;
     char restart_why[REDIS_WHY_MAX];
     bool reconnect_at_once;
@@ -40,7 +40,7 @@ struct redis_link {
     unsigned handshake_left; /* replies that are missing to READY */
     char run_id[REDIS_ID_MAX];
     char history[2 * REDIS_ID_MAX];
-    char eviction[32];
+    char eviction[32], told_eviction[32];
     uint64_t connects;
 
     struct list unanswered;  /* of struct redis_pending, in the order of sending */
@@ -49,6 +49,8 @@ struct redis_link {
 };
 
 void redis_link_set_ready(struct redis_link *r);
+/* Calls on_eviction() when there is something new to tell. */
+void redis_link_tell_eviction(struct redis_link *r);
 /* Gives this connection up; the back-off follows. Inside any callback. */
 void redis_link_drop(struct redis_link *r, const char *why);
 /* A pending command got NULL: the connection is ending, whatever has yet to say so. */

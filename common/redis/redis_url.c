@@ -96,10 +96,35 @@ static bool parse_number(const char *s, int min, int max, int *out)
     return true;
 }
 
+/* An '@' behind one of these ends a user and password that hold it. A socket's path may hold both. */
+static const char *foreign_character(const struct redis_url *u, const char *s)
+{
+    static const struct {
+        char c;
+        const char *why;
+    } rows[] = {
+        {'/', "user or password hold '/': write %2F"},
+        {'?', "user or password hold '?': write %3F"},
+        {'#', "user or password hold '#': write %23"},
+    };
+    const char *at = strrchr(s, '@');
+    const char *first = s + strcspn(s, "/?#");
+    for (size_t i = 0; at && first < at && i < ARRAY_LEN(rows); i++) {
+        if (u->kind != REDIS_URL_UNIX && rows[i].c == *first) {
+            return rows[i].why;
+        }
+    }
+    return NULL;
+}
+
 /* Takes "user:pass@", ":pass@" off the front of *s, if it is there. The last '@' before the first
  * '/' counts, as a password may hold one. */
 static bool parse_credentials(struct redis_url *u, char **s, const char **out_why)
 {
+    const char *foreign = foreign_character(u, *s);
+    if (foreign) {
+        return fail(out_why, foreign);
+    }
     size_t authority = strcspn(*s, "/");
     char *at = memrchr(*s, '@', authority);
     if (!at) {
@@ -114,7 +139,7 @@ static bool parse_credentials(struct redis_url *u, char **s, const char **out_wh
     }
     *colon = '\0';
     if (!decode_percent(user) || !decode_percent(colon + 1)) {
-        return fail(out_why, "a bad percent escape in user or password");
+        return fail(out_why, "user or password hold '%' without two hexadecimal digits: write %25");
     }
     if (colon[1] == '\0') {
         return fail(out_why, "an empty password");

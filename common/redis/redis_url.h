@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* redis_url: redis://[user:pass@]host[:port][/db], rediss://…, unix://[user:pass@]path[?db=N] and
- * redis+sentinel://[user:pass@]h1[:p],h2[:p]/name[/db]; user and password percent-decoded.
+ * redis+sentinel://[user:pass@]h1[:p],h2[:p]/name[/db]; user and password percent-decoded. In these
+ * / ? # and % must be encoded; @ and : in a password may be.
  */
 #include <stdbool.h>
 #include <stddef.h>

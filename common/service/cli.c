@@ -26,8 +26,8 @@ static const char usage[] =
     "  --version                prints the version and exits\n"
     "  --help                   prints this and exits\n"
     "\n"
-    "REDIS_URL (or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD), BROADCASTER_PORT,\n"
-    "BROADCASTER_EVENTS_PORT and BROADCASTER_FRONTEND_URL override the file.\n";
+    "REDIS_URL (or REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD),\n"
+    "BROADCASTER_PORT, BROADCASTER_EVENTS_PORT and BROADCASTER_FRONTEND_URL override the file.\n";
 
 struct option {
     struct str name;

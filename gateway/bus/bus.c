@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/config/settings.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "common/redis/redis_link.h"
 #include "common/redis/server_list.h"
 #include "gateway/bus/bus_server.h"
@@ -18,6 +19,8 @@
 #include "proto/limits.h"
 #include "proto/position.h"
 #include "topic_lua.h"
+
+enum { TRIAL_EVERY_MS = 1000 };
 
 struct bus {
     const struct bus_handler *handler; /* static */
@@ -30,7 +33,13 @@ struct bus {
     struct redis_script topic_script;
     char digest[SERVER_LIST_DIGEST_MAX];
     struct bus_server *servers[SERVER_LIST_MAX]; /* owned */
+    struct trial {
+        struct bus *bus; /* borrowed (holds this) */
+        struct redis_call *call;
+        bool passed; /* its reader may run topic.lua */
+    } trials[SERVER_LIST_MAX];
     unsigned n;
+    struct timer again;     /* for trials that did not pass */
     uint64_t down_since_ms; /* 0 while all are up */
     bool was_up;
 };
@@ -70,67 +79,6 @@ void bus_subscribe(struct bus *b, struct str topic)
 void bus_unsubscribe(struct bus *b, struct str topic)
 {
     bus_server_unsubscribe(b->servers[bus_server_of(b, topic)], name_in_redis(topic));
-}
-
-/* ---- what the servers tell ---- */
-
-void bus_on_links(struct bus *b)
-{
-    if (bus_is_up(b)) {
-        b->was_up = true;
-        b->down_since_ms = 0;
-    } else if (b->down_since_ms == 0) {
-        b->down_since_ms = clock_mono_ms();
-    }
-    b->metrics->redis_up = bus_is_up(b);
-}
-
-static void tell_listeners(const struct bus *b)
-{
-    for (size_t i = 0; i < BUS_CHANNELS; i++) {
-        const struct bus_listener *l = b->channels[i].listener;
-        if (l && l->on_up) {
-            l->on_up(b->channels[i].arg);
-        }
-    }
-}
-
-void bus_on_up(struct bus *b, unsigned server)
-{
-    b->handler->on_up(server, b->arg);
-    tell_listeners(b);
-}
-
-void bus_on_down(struct bus *b, unsigned server)
-{
-    b->handler->on_down(server, b->arg);
-}
-
-void bus_on_reader_up(struct bus *b, unsigned server)
-{
-    b->handler->on_reader_up(server, b->arg);
-    tell_listeners(b);
-}
-
-void bus_on_subscribed(struct bus *b, unsigned server, struct str name)
-{
-    char text[16];
-    b->handler->on_subscribed(topic_of(server, name, text), b->arg);
-}
-
-void bus_on_message(struct bus *b, unsigned server, struct str name, struct str bytes)
-{
-    static const struct str names[] = {[BUS_CONTROL] = {"control", 7}, [BUS_ROOM] = {"room", 4}};
-    char text[16];
-    for (size_t i = 0; i < BUS_CHANNELS; i++) {
-        if (str_eq(name, names[i])) {
-            if (b->channels[i].listener) {
-                b->channels[i].listener->on_message(bytes, b->channels[i].arg);
-            }
-            return;
-        }
-    }
-    b->handler->on_message(topic_of(server, name, text), bytes, b->arg);
 }
 
 /* ---- reads ---- */
@@ -176,7 +124,8 @@ bool bus_page_of(const struct redis_reply *r, struct bus_page *out)
     return ok;
 }
 
-bool bus_read_topic(struct bus *b, const struct bus_read *q, const struct redis_asker *who)
+static bool ask(struct bus *b, unsigned server, const struct bus_read *q,
+                const struct redis_asker *who)
 {
     char epoch[EPOCH_LEN + 1], after[24], count[16];
     snprintf(epoch, sizeof(epoch), "%016" PRIx64, random_u64());
@@ -186,11 +135,123 @@ bool bus_read_topic(struct bus *b, const struct bus_read *q, const struct redis_
         STR("262144"),      q->states ? STR("1") : STR("0"),
     };
     _Static_assert(LIMIT_LOG_PAGE_BYTES == 262144, "the literal above");
-    struct bus_server *server = b->servers[bus_server_of(b, q->topic)];
-    bool sent = bus_server_eval(server, name_in_redis(q->topic), who, ARRAY_LEN(argv), argv);
+    bool sent =
+        bus_server_eval(b->servers[server], name_in_redis(q->topic), who, ARRAY_LEN(argv), argv);
     b->metrics->log_reads += sent;
     return sent;
 }
+
+bool bus_read_topic(struct bus *b, const struct bus_read *q, const struct redis_asker *who)
+{
+    return ask(b, bus_server_of(b, q->topic), q, who);
+}
+
+/* ---- may we read? ---- */
+
+static void on_trial(const struct redis_reply *r, void *arg)
+{
+    struct trial *t = arg;
+    struct bus_page page;
+    t->passed = bus_page_of(r, &page);
+    bus_on_links(t->bus);
+}
+
+/* Reads a topic that nobody has: whether Redis lets us run topic.lua. */
+static void try_reader(struct bus *b, unsigned server)
+{
+    struct trial *t = &b->trials[server];
+    const struct bus_read q = {.topic = STR("probe")};
+    redis_call_cancel(&t->call);
+    if (!ask(b, server, &q, &(struct redis_asker){on_trial, t, &t->call})) {
+        log_debug("reader not tried", LF_U64("server", server));
+    }
+}
+
+static void on_again(void *arg)
+{
+    struct bus *b = arg;
+    for (unsigned i = 0; i < b->n; i++) {
+        if (!b->trials[i].passed && !b->trials[i].call) {
+            try_reader(b, i);
+        }
+    }
+}
+
+/* ---- what the servers tell ---- */
+
+static void tell_listeners(const struct bus *b)
+{
+    for (size_t i = 0; i < BUS_CHANNELS; i++) {
+        const struct bus_listener *l = b->channels[i].listener;
+        if (l && l->on_up) {
+            l->on_up(b->channels[i].arg);
+        }
+    }
+}
+
+void bus_on_links(struct bus *b)
+{
+    bool up = bus_is_up(b);
+    bool came_up = up && b->down_since_ms != 0;
+    if (up) {
+        b->was_up = true;
+        b->down_since_ms = 0;
+    } else if (b->down_since_ms == 0) {
+        b->down_since_ms = clock_mono_ms();
+    }
+    b->metrics->redis_up = up;
+    if (came_up) {
+        tell_listeners(b);
+    }
+}
+
+void bus_on_eviction(struct bus *b)
+{
+    b->metrics->redis_unsafe = 0;
+    for (unsigned i = 0; i < b->n; i++) {
+        b->metrics->redis_unsafe |= bus_server_may_evict(b->servers[i]);
+    }
+}
+
+void bus_on_up(struct bus *b, unsigned server)
+{
+    b->handler->on_up(server, b->arg);
+}
+
+void bus_on_down(struct bus *b, unsigned server)
+{
+    b->handler->on_down(server, b->arg);
+}
+
+void bus_on_reader_up(struct bus *b, unsigned server)
+{
+    b->trials[server].passed = false;
+    try_reader(b, server);
+    b->handler->on_reader_up(server, b->arg);
+}
+
+void bus_on_subscribed(struct bus *b, unsigned server, struct str name)
+{
+    char text[16];
+    b->handler->on_subscribed(topic_of(server, name, text), b->arg);
+}
+
+void bus_on_message(struct bus *b, unsigned server, struct str name, struct str bytes)
+{
+    static const struct str names[] = {[BUS_CONTROL] = {"control", 7}, [BUS_ROOM] = {"room", 4}};
+    char text[16];
+    for (size_t i = 0; i < BUS_CHANNELS; i++) {
+        if (str_eq(name, names[i])) {
+            if (b->channels[i].listener) {
+                b->channels[i].listener->on_message(bytes, b->channels[i].arg);
+            }
+            return;
+        }
+    }
+    b->handler->on_message(topic_of(server, name, text), bytes, b->arg);
+}
+
+/* ---- questions of others ---- */
 
 bool bus_command(struct bus *b, const struct redis_asker *who, int argc, const struct str *argv)
 {
@@ -216,6 +277,7 @@ static int create_servers(struct bus *b, struct loop *l, const struct settings *
     }
     o.list_digest = str_of(b->digest);
     for (o.index = 0; o.index < n; o.index++) {
+        b->trials[o.index] = (struct trial){.bus = b};
         o.url = server_list_url(s, o.index);
         int rc = bus_server_create(&o, &b->servers[b->n], out_why);
         if (rc < 0) {
@@ -241,6 +303,10 @@ int bus_create(struct loop *l, const struct bus_options *o, struct bus **out_bus
     if (rc < 0) {
         return rc;
     }
+    if (!timer_init(&b->again, l, on_again, b)) {
+        *out_why = "out of memory";
+        return -ENOMEM;
+    }
     *out_bus = TAKE(b);
     return 0;
 }
@@ -248,7 +314,9 @@ int bus_create(struct loop *l, const struct bus_options *o, struct bus **out_bus
 struct bus *bus_free(struct bus *b)
 {
     if (b) {
+        timer_release(&b->again);
         for (unsigned i = 0; i < b->n; i++) {
+            redis_call_cancel(&b->trials[i].call);
             bus_server_free(b->servers[i]);
         }
         free(b);
@@ -274,12 +342,13 @@ void bus_start(struct bus *b)
     for (unsigned i = 0; i < b->n; i++) {
         bus_server_start(b->servers[i]);
     }
+    timer_start_every_ms(&b->again, TRIAL_EVERY_MS);
 }
 
 bool bus_is_up(const struct bus *b)
 {
     for (unsigned i = 0; i < b->n; i++) {
-        if (!bus_server_is_up(b->servers[i])) {
+        if (!b->trials[i].passed || !bus_server_is_up(b->servers[i])) {
             return false;
         }
     }

@@ -40,6 +40,7 @@ struct bus_server {
     uint64_t other_ms;      /* when links were made anew because of a beat of another history */
     uint64_t other_pair;    /* hash of that one and of ours */
     bool agrees;            /* publishers and gateways here know the same list of servers */
+    bool is_heard;          /* a probe has come back since both links are ready */
     bool is_up;             /* as the owner was last told */
     bool has_subscriber, has_reader; /* that link was ready, and is not lost yet */
 };
@@ -135,12 +136,21 @@ static void check_list(struct bus_server *b)
     }
 }
 
+static void on_probe_sent(const struct redis_reply *r, void *arg)
+{
+    const struct bus_server *b = arg;
+    if (r && r->type == REPLY_ERROR) {
+        log_error("redis refuses the probe", LF_U64("server", b->o.index), LF_S("error", r->text));
+    }
+}
+
 static void send_probe(struct bus_server *b)
 {
+    const struct redis_asker who = {.fn = on_probe_sent, .arg = b};
     char name[NAME_MAX_BYTES];
     struct str argv[] = {
         STR("PUBLISH"), {name, full_name(b, str_of(b->probe_name), name)}, STR("1")};
-    if (!redis_link_command(b->reader, NULL, ARRAY_LEN(argv), argv)) {
+    if (!redis_link_command(b->reader, &who, ARRAY_LEN(argv), argv)) {
         log_debug("probe not sent");
     }
 }
@@ -224,6 +234,7 @@ static void on_subscriber_lost(const char *why, void *arg)
     struct bus_server *b = arg;
     size_t n;
     note_loss(b, &b->has_subscriber);
+    b->is_heard = false;
     note_links(b);
     (void)topic_names_take(b->to_join, &n); /* what was to be sent is void now */
     (void)topic_names_take(b->to_leave, &n);
@@ -234,8 +245,14 @@ static void on_subscriber_lost(const char *why, void *arg)
 static void on_subscriber_subscribed(struct str channel, void *arg)
 {
     struct bus_server *b = arg;
-    if (channel.n > b->prefix_len) {
-        bus_on_subscribed(b->o.bus, b->o.index, str_after(channel, b->prefix_len));
+    if (channel.n <= b->prefix_len) {
+        return;
+    }
+    struct str name = str_after(channel, b->prefix_len);
+    if (str_eq(name, str_of(b->probe_name))) {
+        send_probe(b);
+    } else {
+        bus_on_subscribed(b->o.bus, b->o.index, name);
     }
 }
 
@@ -250,6 +267,8 @@ static void on_subscriber_message(struct str channel, struct str payload, void *
         on_beat(b, payload);
     } else if (str_eq(name, str_of(b->probe_name))) {
         b->probe_back_ms = clock_mono_ms();
+        b->is_heard = true;
+        note_links(b);
     } else {
         bus_on_message(b->o.bus, b->o.index, name, payload);
     }
@@ -258,22 +277,28 @@ static void on_subscriber_message(struct str channel, struct str payload, void *
 static void on_reader_ready(void *arg)
 {
     struct bus_server *b = arg;
-    const char *eviction = redis_link_eviction(b->reader);
     b->has_reader = true;
     check_list(b);
+    send_probe(b);
     note_links(b);
-    b->o.metrics->redis_unsafe = *eviction && strcmp(eviction, "noeviction") != 0;
-    if (b->o.metrics->redis_unsafe) {
-        log_warn("redis may evict keys: set maxmemory-policy noeviction",
-                 LF_STR("policy", eviction));
-    }
     bus_on_reader_up(b->o.bus, b->o.index);
+}
+
+static void on_eviction(void *arg)
+{
+    struct bus_server *b = arg;
+    if (redis_link_may_evict(b->reader)) {
+        log_warn("redis may evict keys: set maxmemory-policy noeviction",
+                 LF_U64("server", b->o.index), LF_STR("policy", redis_link_eviction(b->reader)));
+    }
+    bus_on_eviction(b->o.bus);
 }
 
 static void on_reader_lost(const char *why, void *arg)
 {
     struct bus_server *b = arg;
     note_loss(b, &b->has_reader);
+    b->is_heard = false;
     b->agrees = false;
     log_debug("reader lost", LF_U64("server", b->o.index), LF_STR("why", why));
     note_links(b);
@@ -288,6 +313,7 @@ static const struct redis_link_handler subscriber_handler = {
 static const struct redis_link_handler reader_handler = {
     .on_ready = on_reader_ready,
     .on_lost = on_reader_lost,
+    .on_eviction = on_eviction,
 };
 
 /* ---- questions ---- */
@@ -398,5 +424,11 @@ void bus_server_start(struct bus_server *b)
 
 bool bus_server_is_up(const struct bus_server *b)
 {
-    return b->agrees && redis_link_is_ready(b->subscriber) && redis_link_is_ready(b->reader);
+    return b->agrees && b->is_heard && redis_link_is_ready(b->subscriber) &&
+           redis_link_is_ready(b->reader);
+}
+
+bool bus_server_may_evict(const struct bus_server *b)
+{
+    return redis_link_may_evict(b->reader);
 }

@@ -2,7 +2,8 @@
 #pragma once
 /* bus_server: a gateway's two connections to one Redis (bus.h says why two).
  *
- * A server is up when both links are ready and its P:servers names the same list of servers as ours.
+ * A server is up when both links are ready, the probe that was published on one was heard on the
+ * other, and P:servers names the same list of servers as ours.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,8 +46,11 @@ MUST_CHECK bool bus_server_eval(struct bus_server *b, struct str name,
 MUST_CHECK bool bus_server_command(struct bus_server *b, const struct redis_asker *who, int argc,
                                    const struct str *argv);
 
+bool bus_server_may_evict(const struct bus_server *b);
+
 /* bus.c: what a server tells. Names are without the prefix `P:`. */
-void bus_on_links(struct bus *b); /* bus_server_is_up() changed */
+void bus_on_links(struct bus *b);    /* bus_server_is_up() changed */
+void bus_on_eviction(struct bus *b); /* bus_server_may_evict() did */
 void bus_on_up(struct bus *b, unsigned server);
 void bus_on_down(struct bus *b, unsigned server);
 void bus_on_reader_up(struct bus *b, unsigned server);

@@ -33,6 +33,7 @@ class FakeRedis:
         self.asked = collections.Counter()  # by command
         self._servers = b""
         self._open = set()
+        self._subscribers = set()
         self._listener = socket.create_server(("127.0.0.1", free_port()))
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -67,11 +68,21 @@ class FakeRedis:
                     words = [stream.read(int(stream.readline()[1:]) + 2)[:-2]
                              for _ in range(int(line[1:]))]
                     sock.sendall(self._answer(words))
+                    self._relay(sock, words)
                     self.asked[words[0].upper().decode()] += 1
         except OSError:
             pass  # it has gone
         finally:
             self._open.discard(sock)
+            self._subscribers.discard(sock)
+
+    def _relay(self, sock, words):
+        """Gateways hear their own probe; nothing else is delivered."""
+        if words[0].upper() == b"SUBSCRIBE":
+            self._subscribers.add(sock)
+        elif words[0].upper() == b"PUBLISH" and b":probe:" in words[1]:
+            for subscriber in list(self._subscribers):
+                subscriber.sendall(push(bulk("message"), bulk(words[1]), bulk(words[2])))
 
     def _answer(self, words):
         name = words[0].upper().decode()

@@ -603,7 +603,9 @@ static void redis_url_is_built_from_its_parts(void **state)
         {{"REDIS_HOST=::1", "REDIS_PORT=7", NULL}, "redis://[::1]:7"},
         {{"REDIS_HOST=h", "REDIS_PASSWORD=p@:/ ñ", NULL}, "redis://:p%40%3A%2F%20%C3%B1@h:6379"},
         {{"REDIS_HOST=h", "REDIS_PORT=tcp://10.0.0.1:6379", NULL}, "redis://h:6379"},
-        {{"REDIS_HOST=h", "REDIS_URL=redis://u", NULL}, "redis://u"},
+        {{"REDIS_HOST=h", "REDIS_USERNAME=a@b", "REDIS_PASSWORD=p", NULL},
+         "redis://a%40b:p@h:6379"},
+        {{"REDIS_PORT=7", "REDIS_URL=redis://u", NULL}, "redis://u"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         memcpy(t->environ, rows[i].environ, sizeof(rows[i].environ));
@@ -613,6 +615,27 @@ static void redis_url_is_built_from_its_parts(void **state)
     t->environ[0] = "REDIS_PASSWORD=hidden";
     t->environ[1] = NULL;
     assert_warned(t, "{}", "warning: REDIS_PASSWORD: is ignored without REDIS_HOST\n");
+}
+
+static void redis_url_beside_its_parts_is_an_error(void **state)
+{
+    struct trial *t = *state;
+    static const char *const parts[] = {"REDIS_HOST", "REDIS_USERNAME", "REDIS_PASSWORD"};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        char part[64], problem[128];
+        (void)snprintf(part, sizeof(part), "%s=x", parts[i]);
+        (void)snprintf(problem, sizeof(problem), "%s: contradicts REDIS_URL: set one of them\n",
+                       parts[i]);
+        t->environ[0] = (char[]){"REDIS_URL=redis://u"};
+        t->environ[1] = part;
+        write_file(t, STR("{}"));
+        load_again(t);
+        assert_problems(t, problem);
+    }
+    t->environ[0] = (char[]){"REDIS_HOST=h"};
+    t->environ[1] = (char[]){"REDIS_USERNAME=ana"};
+    load_again(t);
+    assert_problems(t, "REDIS_USERNAME: needs REDIS_PASSWORD\n");
 }
 
 static void single_url_of_a_later_source_replaces_a_list(void **state)
@@ -822,6 +845,7 @@ int main(void)
         CONFIG_TEST(later_sources_override_earlier_ones),
         CONFIG_TEST(empty_variables_and_those_of_kubernetes_are_ignored),
         CONFIG_TEST(redis_url_is_built_from_its_parts),
+        CONFIG_TEST(redis_url_beside_its_parts_is_an_error),
         CONFIG_TEST(single_url_of_a_later_source_replaces_a_list),
         CONFIG_TEST(set_takes_json_or_plain_text),
         CONFIG_TEST(wrong_set_is_an_error_without_its_value),

@@ -27,6 +27,14 @@ static const struct good {
     {"redis://[fe80::1]:7000/2", REDIS_URL_TCP, NULL, NULL, NULL, 2, {{"fe80::1", 7000}}},
     {"redis://:secret@h", REDIS_URL_TCP, NULL, "secret", NULL, 0, {{"h", 6379}}},
     {"redis://ana:s%3Aec%2Fret%40@h:1/3", REDIS_URL_TCP, "ana", "s:ec/ret@", NULL, 3, {{"h", 1}}},
+    {"redis://u:a%2Fb%25c%40d%3Ae%23f@h",
+     REDIS_URL_TCP,
+     "u",
+     "a/b%c@d:e#f",
+     NULL,
+     0,
+     {{"h", 6379}}},
+    {"redis://u:a:b@h", REDIS_URL_TCP, "u", "a:b", NULL, 0, {{"h", 6379}}},
     {"redis://a%20b:c@d@h", REDIS_URL_TCP, "a b", "c@d", NULL, 0, {{"h", 6379}}},
     {"rediss://u:p@r.example:6390/1", REDIS_URL_TLS, "u", "p", NULL, 1, {{"r.example", 6390}}},
     {"unix:///run/redis.sock", REDIS_URL_UNIX, NULL, NULL, NULL, 0, {{"/run/redis.sock", 0}}},
@@ -75,6 +83,27 @@ static void good_addresses_are_taken_apart(void **state)
         assert_int_equal(n, u.n_hosts);
         redis_url_release(&u);
         assert_null(u.text);
+    }
+}
+
+static void a_password_s_error_names_the_character(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *why;
+    } rows[] = {
+        {"redis://:a/b@h", "user or password hold '/': write %2F"},
+        {"redis://u:a/b@h:6379/0", "user or password hold '/': write %2F"},
+        {"rediss://u:a#b@h", "user or password hold '#': write %23"},
+        {"redis+sentinel://u:a?b@h/main", "user or password hold '?': write %3F"},
+        {"redis://u:100%@h", "user or password hold '%' without two hexadecimal digits: write %25"},
+        {"redis://u:%zz@h", "user or password hold '%' without two hexadecimal digits: write %25"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct redis_url u;
+        const char *why = NULL;
+        assert_false(redis_url_parse(str_of(rows[i].text), &u, &why));
+        assert_string_equal(rows[i].why, why);
     }
 }
 
@@ -183,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_addresses_are_taken_apart),
+        cmocka_unit_test(a_password_s_error_names_the_character),
         cmocka_unit_test(bad_addresses_are_refused_with_a_reason),
         cmocka_unit_test(longest_socket_path_is_taken),
         cmocka_unit_test(address_with_zero_byte_is_refused),

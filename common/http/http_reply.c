@@ -57,7 +57,7 @@ void http_reply_write_head(struct buf *out, const struct http_reply *r,
 {
     struct str body = o->without_body ? STR_NONE : r->body;
     buf_addf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->status, text_of(r->status)->reason, o->date);
-    if (body.n > 0) {
+    if (body.n > 0 || (r->type && !o->without_body)) {
         buf_addf(out, "Content-Type: %s\r\n", r->type ? r->type : "application/json");
     }
     add_status_fields(out, r);

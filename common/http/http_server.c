@@ -71,6 +71,7 @@ int http_server_listen(struct http_server *s, const char *bind, uint16_t port)
                                        .fn = on_accept,
                                        .arg = s,
                                        .keepalive = true,
+                                       .owns_port = s->o.owns_port,
                                        .accepted = s->o.counts.accepted,
                                        .refused = s->o.counts.refused};
     return listener_create(&o, &s->listener);

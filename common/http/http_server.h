@@ -64,6 +64,7 @@ struct http_server_options {
     size_t max_strangers;  /* connections that are not identified; 0: any number. When there are so
                                 * many, the oldest of the address that holds most gives way. */
     size_t max_identified; /* the others; 0: any number */
+    bool owns_port;        /* else another process may listen on the same port, too */
     bool one_request;      /* per connection */
     struct str bodiless_type;  /* requests of this type get answers without a body */
     struct http_counts counts; /* borrowed, outlive the server */

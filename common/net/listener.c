@@ -127,26 +127,26 @@ static bool set_option(int fd, int level, int name, int value)
 }
 
 /* Connections inherit them (Linux copies them), which saves a system call each per connection. */
-static bool set_options(int fd, int family, bool keepalive)
+static bool set_options(int fd, int family, const struct listener_options *o)
 {
     bool ok = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
-              set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+              (o->owns_port || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
               set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
               (family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0));
-    return ok && (!keepalive || (set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
-                                 set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S) &&
-                                 set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S) &&
-                                 set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES)));
+    return ok && (!o->keepalive || (set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+                                    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S) &&
+                                    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S) &&
+                                    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES)));
 }
 
-static int listen_on(const struct addrinfo *a, bool keepalive)
+static int listen_on(const struct addrinfo *a, const struct listener_options *o)
 {
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
     }
-    bool ok = set_options(fd, a->ai_family, keepalive) &&
-              bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
+    bool ok = set_options(fd, a->ai_family, o) && bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
+              listen(fd, BACKLOG) == 0;
     if (!ok) {
         int error = errno;
         (void)close(fd);
@@ -169,7 +169,7 @@ static int open_address(const char *bind, const struct listener_options *o)
     }
     int fd = -EADDRNOTAVAIL;
     for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
-        fd = listen_on(a, o->keepalive);
+        fd = listen_on(a, o);
     }
     freeaddrinfo(found);
     return fd;

@@ -3,7 +3,7 @@
 /* listener: one listening TCP socket on our loop.
  *
  * Our own and not libwebsockets', which cannot stop listening without killing its connections, and
- * spins when descriptors run out. SO_REUSEPORT: several gateways share a port.
+ * spins when descriptors run out. SO_REUSEPORT lets several gateways share a port.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +22,7 @@ struct listener_options {
     uint16_t port;     /* 0: a free one */
     listener_fn fn;
     void *arg;
+    bool owns_port;               /* else SO_REUSEPORT */
     bool keepalive;               /* of TCP: for connections that may be silent for ever */
     uint64_t *accepted, *refused; /* counters: taken; closed at once for want of descriptors */
 };

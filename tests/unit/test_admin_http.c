@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/loop.h"
 
@@ -241,10 +243,35 @@ static void oversized_headers_and_bodies_are_refused(void **state)
     int n = snprintf(text, sizeof(text), "GET /health HTTP/1.1\r\nHost: x\r\nA: ");
     memset(text + n, 'a', 17000);
     memcpy(text + n + 17000, "\r\n\r\n", 5);
-    assert_true(has(exchange(f, text), " 400 "));
+    assert_true(has(exchange(f, text), " 431 "));
     assert_true(has(exchange(f, "GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"),
                     " 413 "));
     assert_int_equal(0, f->asked);
+}
+
+/* They would keep others of the process from having a descriptor, and scrapers from being answered. */
+static void slow_connections_are_few_and_give_way(void **state)
+{
+    enum { SLOW = 300, AT_ONCE = 64 };
+    struct fixture *f = *state;
+    static int fds[SLOW];
+    const struct sockaddr_in sin = {.sin_family = AF_INET,
+                                    .sin_port = htons(admin_http_port(f->admin)),
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (size_t i = 0; i < SLOW; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(0, connect(fds[i], (const struct sockaddr *)&sin, sizeof(sin)));
+        assert_int_equal(1, send(fds[i], "G", 1, 0));
+        assert_int_not_equal(-1, event_base_loop(loop_base(f->loop), EVLOOP_NONBLOCK));
+    }
+    assert_true(has(exchange(f, "GET /health" HOST), "HTTP/1.1 200 OK\r\n"));
+    size_t open = 0;
+    for (size_t i = 0; i < SLOW; i++) {
+        char byte;
+        open += recv(fds[i], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+        (void)close(fds[i]);
+    }
+    assert_int_equal(AT_ONCE - 1, open); /* one more gave way to the scraper */
 }
 
 static void answer_without_memory_is_an_error(void **state)
@@ -288,6 +315,7 @@ int main(void)
         TEST(loopback_may_see_what_is_for_loopback),
         TEST(garbage_is_refused_without_asking_a_route),
         TEST(oversized_headers_and_bodies_are_refused),
+        TEST(slow_connections_are_few_and_give_way),
         TEST(answer_without_memory_is_an_error),
         TEST(port_in_use_is_reported),
         TEST(port_on_loopback_of_ipv6_works_where_there_is_one),

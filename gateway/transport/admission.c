@@ -223,6 +223,15 @@ static struct verdict decide_plain(const struct request *r, const struct admissi
     return nothing_wrong;
 }
 
+/* Clients that want to know the status accept something else as well, as ours does. */
+static bool is_event_source(const struct request *r, const struct admission_facts *f)
+{
+    bool is_direct = r->forwarded_for.n == 0 && !r->real_ip.p;
+    bool is_browser = f->ends_tls || r->sec_fetch_site.p; /* who else reaches us in plain HTTP? */
+    return is_direct && is_browser && is_events_path(r->path) && r->accept.n == 1 &&
+           str_eq(r->accept.v[0], STR("text/event-stream"));
+}
+
 void admission_decide(const struct request *r, const struct admission_facts *f,
                       struct admission *out)
 {
@@ -245,6 +254,8 @@ void admission_decide(const struct request *r, const struct admission_facts *f,
     if (v.why) {
         admission_release(out);
         admission_refuse(out, v.refusal, v.status, v.why);
+        bool may_come_again = v.status == 429 || v.status == 503;
+        out->is_event_source = may_come_again && !is_upgrade && is_event_source(r, f);
     }
     bool is_refused_upgrade = v.why && v.refusal == REFUSAL_ORIGIN;
     bool has_reader = !is_upgrade && r->origin.p && is_events_path(r->path);

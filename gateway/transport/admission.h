@@ -43,6 +43,7 @@ struct admission_facts {
     bool compresses; /* Compression */
     bool is_over_address_limit;
     bool has_room;
+    bool ends_tls; /* Proxied is false: browsers reach us without a proxy */
 };
 
 struct admission {
@@ -51,6 +52,9 @@ struct admission {
     enum refusal refusal;
     int status;
     const char *why; /* a sentence for people, static */
+    /* … of a browser's EventSource, which gives up for good at any status but 200, and may come
+     * again. No proxy is in between that acts upon the status. */
+    bool is_event_source;
     /* The others */
     struct str credential;      /* a token in the request, or STR_NONE */
     bool wants_subprotocol;     /* ours was offered and is to be echoed */

@@ -3,8 +3,10 @@
 
 #include <assert.h>
 
+#include "common/clock.h"
 #include "gateway/transport/admission.h"
 #include "gateway/transport/request.h"
+#include "proto/codes.h"
 
 #define TEXT "text/plain; charset=utf-8"
 #define JSON "application/json"
@@ -13,6 +15,8 @@
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; "                \
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 #define TEXT_BYTES 4096 /* of somebody else's text */
+
+enum { EVENT_SOURCE_RETRY_MS = 5000 }; /* when a refused one may come again; up to twice as long */
 
 struct answer {
     int status;
@@ -101,6 +105,18 @@ static void write_page(const char *fields, int64_t connections, bool head_only, 
     buf_release(&body);
 }
 
+/* What an EventSource takes for a stream that ended: it comes back, and its page may know why. */
+static void write_refused_stream(const struct admission *a, struct buf *out)
+{
+    const char *error = error_code_str(a->status == 429 ? ERROR_RATE_LIMITED : ERROR_UNAVAILABLE);
+    unsigned retry_ms = EVENT_SOURCE_RETRY_MS + (unsigned)(random_u64() % EVENT_SOURCE_RETRY_MS);
+    http_pages_stream_head(a->cors_origin, out);
+    buf_addf(out,
+             "retry: %u\nevent: error\n"
+             "data: {\"type\":\"error\",\"error\":\"%s\",\"status\":%d,\"message\":\"%s\"}\n\n",
+             retry_ms, error, a->status, a->why);
+}
+
 /* Also to an origin that may not read: it is then told nothing, which its browser takes as a no. */
 static void write_preflight(struct str cors_origin, struct buf *out)
 {
@@ -118,6 +134,10 @@ void http_pages_answer(const struct admission *a, const struct request *r, int64
                        struct buf *out)
 {
     bool head_only = r && str_eq(r->method, STR("HEAD"));
+    if (a->kind == ADMIT_REFUSE && a->is_event_source) {
+        write_refused_stream(a, out);
+        return;
+    }
     if (a->kind == ADMIT_REFUSE) {
         write_sentence(a->status, a->why, a->cors_origin, head_only, out);
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* http_pages: every answer that is not an upgrade, as bytes. Each ends its connection. Pure.
+/* http_pages: every answer that is not an upgrade, as bytes. Each ends its connection.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -82,6 +82,7 @@ void ws_server_decide(struct ws_server *s, const struct request *r, const struct
         .is_leaving = s->is_leaving(s->arg),
         .compresses = s->inflater != NULL,
         .has_room = s->gw->room != NULL,
+        .ends_tls = s->tls != NULL,
         .is_over_address_limit =
             address_limit_is_over(peer->count, settings->broadcaster.max_connections_per_address),
     };

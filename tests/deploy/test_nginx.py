@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 
@@ -12,11 +13,13 @@ from shipped_nginx import DEPLOY, PROGRAM, VARIANTS, Nginx, shipped, with_gatewa
 from support import events, users
 from support.crowd import Crowd
 from support.http_client import Http
-from support.process import LIMIT, ROOT, wait_until
+from support.process import LIMIT, ROOT, free_port, wait_until
 from support.stack import Stack
 from support.ws_client import EventStream, WebSocket, background
 
 ORIGIN = "https://localhost"
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+           "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
 
 
 def world_readable(directory):
@@ -165,6 +168,82 @@ def test_probe_of_http_1_0_without_host_is_answered(stack):
                            "%{http_code}", f"http://127.0.0.1:{stack.nginx.port}/health"],
                           capture_output=True, text=True, timeout=LIMIT)
     assert done.stdout == "200"
+
+
+EVENT_SOURCE = {"Accept": "text/event-stream"}
+
+
+@pytest.fixture
+def deserted(site, certificates, tmp_path):
+    """nginx whose only gateway is not there, with one other site whose pages may read streams."""
+    class Gone:
+        port = free_port()
+
+    (tmp_path / "n").mkdir()
+    nginx = Nginx(tmp_path / "n/nginx", certificates, [Gone])
+    (tmp_path / "n/nginx/nginx/origins.conf").write_text('"https://omegaup.com" $http_origin;\n')
+    nginx.process.signal(signal.SIGHUP)
+    yield nginx
+    nginx.stop()
+
+
+def test_an_event_source_without_a_gateway_is_told_to_come_again(deserted):
+    http = Http(deserted.port)
+    answer = http.get("/events/?channel=/contest/a", **EVENT_SOURCE)
+    assert answer.status == 200 and answer.headers["content-type"] == "text/event-stream"
+    assert re.fullmatch(rb"retry: [2468]000\n\n", answer.body)
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_others_without_a_gateway_get_the_plain_status(deserted):
+    http = Http(deserted.port)
+    ours = {"Accept": "text/event-stream, text/plain"}
+    assert http.get("/events/?channel=/contest/a", **ours).status == 502
+    assert http.get("/events/", **UPGRADE).status == 502
+
+
+def test_pages_of_an_allowed_origin_may_read_that_they_shall_come_again(deserted):
+    def fields(origin):
+        answer = Http(deserted.port).get("/events/?channel=/contest/a", Origin=origin, **EVENT_SOURCE)
+        assert answer.status == 200
+        return {name: value for name, value in answer.headers.items() if "-allow-" in name}
+
+    wait_until(lambda: fields("https://omegaup.com"), what="the reload")
+    assert fields("https://omegaup.com") == {
+        "access-control-allow-origin": "https://omegaup.com", "access-control-allow-credentials": "true"}
+    assert fields("https://elsewhere.example") == {}
+
+
+def test_an_event_source_over_the_gateways_limit_is_told_to_come_again(site, certificates, tmp_path):
+    gateway = site.gateways[0]
+    gateway.settings["Broadcaster"]["MaxConnectionsPerAddress"] = 1
+    gateway.stop()
+    gateway.start()
+    (tmp_path / "n").mkdir()
+    nginx = Nginx(tmp_path / "n/nginx", certificates, [gateway])
+    try:
+        first = WebSocket(nginx.port)
+        answer = Http(nginx.port).get("/events/?channel=/contest/a", **EVENT_SOURCE)
+        assert answer.status == 200 and answer.body.startswith(b"retry: ")
+        plain = Http(nginx.port).get("/events/?channel=/contest/a",
+                                     Accept="text/event-stream, text/plain")
+        assert plain.status == 429 and b"too many connections" in plain.body
+        first.close()
+    finally:
+        nginx.stop()
+        gateway.settings["Broadcaster"]["MaxConnectionsPerAddress"] = 0
+        gateway.stop()
+        gateway.start()
+
+
+def test_an_event_source_gets_its_stream_over_http_2(stack, certificates):
+    place = stack.place(public=True)
+    url = f"https://localhost:{stack.nginx.tls_port}/events/?channel={place.contest_channel}"
+    done = subprocess.run(
+        ["curl", "-sN", "--max-time", "2", "--http2", "--cacert", certificates.path("ca.pem"),
+         "-H", "Accept: text/event-stream", "-w", "version %{http_version}", url],
+        capture_output=True, text=True, timeout=LIMIT)
+    assert "event: subscribed" in done.stdout and done.stdout.endswith("version 2"), done
 
 
 # --- restarts -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import urllib.parse
 import pytest
 
 from support import events
-from support.http_client import raw_exchange, raw_status
+from support.http_client import Http, raw_exchange, raw_status
 from support.listening import begin_stream
 from support.process import wait_until
 from support.stack import merged
@@ -328,3 +328,23 @@ def test_leaving_gateway_ends_streams_inside_tls(tls_stack):
     assert stream.response.read().startswith(b"retry: ")
     assert process.wait() == 0
     stack.gateway.stop()
+
+
+def test_an_event_source_that_a_tls_gateway_refuses_is_told_when_to_come_again(make_stack):
+    """A browser's EventSource would give up for good at 429. It counts as a refusal all the same."""
+    stack = make_stack(settings=merged(TLS, {"Broadcaster": {"MaxConnectionsPerAddress": 1}}))
+    place = stack.place(public=True)
+    tls = stack.certificates.client_context()
+    path = path_of(place.contest_channel)
+    first = over_tls(stack, path)
+    assert first.read_event()[0] == "subscribed"
+    answer = Http(stack.gateway.port, tls=tls).get(path, Accept="text/event-stream")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream")
+    retry, name, data = answer.body.decode().strip().split("\n")
+    assert int(retry.removeprefix("retry: ")) >= 5000 and name == "event: error"
+    told = json.loads(data.removeprefix("data: "))
+    assert told == {"type": "error", "error": "rate_limited", "status": 429,
+                    "message": "too many connections from your address"}
+    assert stack.gateway.metrics()['broadcaster_refusals_total{reason="address_limit"}'] == 1
+    plain = Http(stack.gateway.port, tls=tls).get(path, Accept="text/event-stream, text/plain")
+    assert plain.status == 429

@@ -20,7 +20,7 @@
 #define UP "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 #define HANDSHAKE UP V13 KEY
 
-enum { LEAVING = 1, OVER = 2, ROOM = 4 };
+enum { LEAVING = 1, OVER = 2, ROOM = 4, TLS = 8 };
 
 static struct admission decide(const char *head, int facts)
 {
@@ -33,7 +33,8 @@ static struct admission decide(const char *head, int facts)
     const struct admission_facts f = {.allowed_origins = &none,
                                       .is_leaving = (facts & LEAVING) != 0,
                                       .is_over_address_limit = (facts & OVER) != 0,
-                                      .has_room = (facts & ROOM) != 0};
+                                      .has_room = (facts & ROOM) != 0,
+                                      .ends_tls = (facts & TLS) != 0};
     struct admission a;
     admission_decide(&r, &f, &a);
     return a;
@@ -159,6 +160,47 @@ static void leaving_and_address_limit_refuse_all_but_legacy_websockets(void **st
         admission_release(&a);
     }
     (void)state;
+}
+
+#define STREAM "Accept: text/event-stream\r\n"
+
+static void an_event_source_is_told_to_come_again(void **state UNUSED)
+{
+    static const struct {
+        const char *head;
+        int facts;
+        bool expected;
+    } rows[] = {
+        {REQUEST("/events/", STREAM), TLS | LEAVING, true},
+        {REQUEST("/events/", STREAM), TLS | OVER, true},
+        {REQUEST("/events/", STREAM "Sec-Fetch-Site: same-origin\r\n"), LEAVING, true},
+        /* Behind a proxy, which asks the next gateway. */
+        {REQUEST("/events/",
+                 STREAM "Sec-Fetch-Site: same-origin\r\nX-Forwarded-For: 192.0.2.7\r\n"),
+         LEAVING, false},
+        {REQUEST("/events/", STREAM "X-Real-IP: 192.0.2.7\r\n"), TLS | LEAVING, false},
+        {REQUEST("/events/", STREAM), LEAVING, false},
+        /* Our own client, and who upgrades. */
+        {REQUEST("/events/", "Accept: text/event-stream, text/plain\r\n"), TLS | LEAVING, false},
+        {REQUEST("/events/", STREAM HANDSHAKE), TLS | LEAVING, false},
+        {REQUEST("/events/", "Accept: text/html\r\n"), TLS | LEAVING, false},
+        {REQUEST("/events/?channel=x", STREAM), TLS, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct admission a = decide(rows[i].head, rows[i].facts);
+        struct buf out = {0};
+        if (a.is_event_source != rows[i].expected) {
+            fail_msg("row %zu", i);
+        }
+        if (a.kind == ADMIT_REFUSE) {
+            http_pages_answer(&a, NULL, 0, &out);
+            buf_addc(&out, '\0');
+            assert_true(rows[i].expected == (strstr(out.p, "HTTP/1.1 200 OK\r\n") != NULL));
+            assert_true(rows[i].expected == (strstr(out.p, "\nevent: error\ndata: {") != NULL));
+        }
+        buf_release(&out);
+        admission_release(&a);
+    }
 }
 
 static void room_is_there_when_it_is_on(void **state UNUSED)
@@ -307,6 +349,7 @@ int main(void)
         cmocka_unit_test(requests_become_what_they_ask_for),
         cmocka_unit_test(what_is_wrong_decides_status_and_counter),
         cmocka_unit_test(leaving_and_address_limit_refuse_all_but_legacy_websockets),
+        cmocka_unit_test(an_event_source_is_told_to_come_again),
         cmocka_unit_test(room_is_there_when_it_is_on),
         cmocka_unit_test(credential_and_subprotocol_come_along),
         cmocka_unit_test(origins_are_allowed_by_list_or_by_host_name),

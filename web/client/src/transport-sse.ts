@@ -165,7 +165,8 @@ export class SseLink implements Link {
       url.searchParams.append('channel', channel);
       positions.push(position ?? '');
     }
-    const headers: Record<string, string> = { Accept: 'text/event-stream' };
+    // With the second type, a gateway and nginx give the plain status that an EventSource dies of.
+    const headers: Record<string, string> = { Accept: 'text/event-stream, text/plain' };
     if (this.token) {
       headers['Authorization'] = `token ${this.token}`;
     }

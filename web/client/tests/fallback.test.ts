@@ -54,7 +54,7 @@ describe('Server-Sent Events', () => {
     const { stream } = gateway;
     expect(`${stream.url.origin}${stream.url.pathname}`).toBe('https://judge.test/events/');
     expect(stream.channels).toEqual([A]);
-    expect(stream.headers).toEqual({ Accept: 'text/event-stream', Authorization: 'token T' });
+    expect(stream.headers).toEqual({ Accept: 'text/event-stream, text/plain', Authorization: 'token T' });
     await stream.accept();
     expect(connection.status).toMatchObject({ state: 'open', transport: 'sse' });
   });

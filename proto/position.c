@@ -57,3 +57,8 @@ bool position_same_epoch(const struct position *a, const struct position *b)
 {
     return strcmp(a->epoch, b->epoch) == 0;
 }
+
+bool position_is_nothing(const struct position *p)
+{
+    return p->offset == 0 && p->epoch[0] != '\0' && strcmp(p->epoch + 8, "00000000") == 0;
+}

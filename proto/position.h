@@ -21,3 +21,6 @@ MUST_CHECK bool position_parse(struct str s, struct position *out);
 /* Returns the length written to out. */
 size_t position_write(const struct position *p, char out[static POSITION_TEXT_MAX + 1]);
 bool position_same_epoch(const struct position *a, const struct position *b);
+/* "Nothing yet": what a topic without events is at. Its epoch stands for all that a server holds, not
+ * for a history of the topic: eight digits that tell that server's histories apart, and eight zeros. */
+bool position_is_nothing(const struct position *p);

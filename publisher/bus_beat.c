@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "publisher/bus_beat.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 enum { BEAT_MS = 5000 };
@@ -66,9 +68,19 @@ static void on_replication(const struct redis_reply *r, void *arg)
     (void)!redis_link_command(b->link, NULL, ARRAY_LEN(argv), argv);
 }
 
+/* Tells a server that was emptied from what it was before: topic.lua. */
+static void write_era(struct bus_beat *b)
+{
+    char text[17];
+    (void)snprintf(text, sizeof(text), "%016" PRIx64, random_u64());
+    const struct str argv[] = {STR("SET"), str_of(b->era_key), {text, 16}, STR("NX")};
+    (void)!redis_link_command(b->link, NULL, ARRAY_LEN(argv), argv);
+}
+
 static void send_beat(void *arg)
 {
     struct bus_beat *b = arg;
+    write_era(b);
     if (!b->agrees && redis_link_is_ready(b->link)) {
         check_list(b);
     }
@@ -91,7 +103,10 @@ bool bus_beat_init(struct bus_beat *b, struct loop *l, const char *prefix)
     if (asprintf(&b->list_key, "%s:servers", prefix) < 0) {
         b->list_key = NULL;
     }
-    return b->channel && b->list_key && timer_init(&b->timer, l, send_beat, b);
+    if (asprintf(&b->era_key, "%s:era", prefix) < 0) {
+        b->era_key = NULL;
+    }
+    return b->channel && b->list_key && b->era_key && timer_init(&b->timer, l, send_beat, b);
 }
 
 void bus_beat_release(struct bus_beat *b)
@@ -99,6 +114,7 @@ void bus_beat_release(struct bus_beat *b)
     timer_release(&b->timer);
     free(b->channel);
     free(b->list_key);
+    free(b->era_key);
 }
 
 void bus_beat_start(struct bus_beat *b)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* bus_beat: a publisher's sign of life, and whether all agree on the list of Redis servers. A part
- * of bus_writer.
+/* bus_beat: a publisher's sign of life, whether all agree on the list of Redis servers, and the era
+ * of the server's data. A part of bus_writer.
  *
  * Every BEAT_MS the history of the connection is published on `P:beat`, so that gateways notice when
  * they are somewhere else; a history that no longer holds makes the link connect anew instead.
@@ -12,11 +12,11 @@
 #include "common/redis/redis_link.h"
 
 struct bus_beat {
-    struct redis_link *link;  /* borrowed */
-    char *channel, *list_key; /* owned: `P:beat`, `P:servers` */
-    struct str list_digest;   /* borrowed: what `P:servers` must say */
-    bool agrees;              /* it does */
-    int64_t *replicas;        /* borrowed: a gauge, how many are in sync */
+    struct redis_link *link;            /* borrowed */
+    char *channel, *list_key, *era_key; /* owned: `P:beat`, `P:servers`, `P:era` */
+    struct str list_digest;             /* borrowed: what `P:servers` must say */
+    bool agrees;                        /* it does */
+    int64_t *replicas;                  /* borrowed: a gauge, how many are in sync */
     struct timer timer;
     void (*on_agreed)(void *arg);
     void *arg;

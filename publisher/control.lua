@@ -8,7 +8,10 @@
 --       3 contest, or "" = delete the token    4 "1": it shows what admins see    5 when it ends
 -- Returns the number.
 --
--- As in publish.lua: first what can fail, then the writes, PUBLISH at the end.
+-- As in publish.lua: first what can fail, then the writes, PUBLISH at the end. A command that takes
+-- access away must not fail because Redis is full. Redis refuses what may take memory only as long as
+-- a script has written nothing (all versions from 6.2 on; those before 7 know no `allow-oom`), and
+-- never refuses XTRIM, which makes room first.
 local control, board = KEYS[1], KEYS[2]
 local log = control .. ':log'
 local last = redis.call('GET', control .. ':seq')
@@ -21,6 +24,9 @@ end
 
 local number = string.format('%d', seq)
 local message = '{"seq":' .. number .. ',' .. string.sub(ARGV[1], 2)
+if not board or ARGV[3] == '' then
+    redis.call('XTRIM', log, 'MAXLEN', '~', ARGV[2])
+end
 redis.call('SET', control .. ':seq', number)
 if board then
     redis.call('DEL', board)

@@ -58,6 +58,7 @@ local all = ARGV[13] .. ':all'
 -- entry its offset, the bytes of all before it, its time; when the log expires. Somebody may have
 -- trimmed the log meanwhile, so that the oldest entry is a younger one: trim() looks.
 local LOG, LOG_BYTES = '>I8I8I8I8I8I8', 48
+local MAX_OFFSET = 9007199254740991 -- numbers are exact below 2^53
 
 local function read_topic(name)
     local pos = name .. ':pos'
@@ -68,12 +69,14 @@ local function read_topic(name)
     local written, bytes, first, before, oldest, expires = 0, 0, 1, 0, now, 0
     if mint then
         epoch, offset = ARGV[1], 0
+    elseif #epoch ~= 16 or not string.find(f[3] or '', '^%d+$') or offset >= MAX_OFFSET then
+        return nil
     elseif l and #l == LOG_BYTES then
         written, bytes, first, before, oldest, expires = struct.unpack(LOG, l)
     end
     local inherited = not mint and written ~= offset
     if inherited then
-        -- From topic.lua, which knows no log, or from a version that kept the log's bytes in `b`.
+        -- From renew.lua, which knows no log, or from a version that kept the log's bytes in `b`.
         local more = logged and tonumber(call('HMGET', pos, 'b')[1]) or 0
         bytes, oldest, expires = math.max(bytes + more, before), 0, 0
     end
@@ -85,6 +88,9 @@ end
 local topics = {}
 for i, name in ipairs(KEYS) do
     topics[i] = read_topic(name)
+    if not topics[i] then
+        return redis.error_reply('ERR no position can follow the one in ' .. name .. ':pos')
+    end
 end
 local refresh_due
 if ARGV[12] ~= '' and not call('ZSCORE', ARGV[13] .. ':refresh:due', ARGV[12]) then
@@ -151,8 +157,10 @@ end
 local function append(t)
     local log = t.name .. ':log'
     if t.mint then
-        call('DEL', t.pos, log, t.name .. ':state:public', t.name .. ':state:private')
+        -- HSET first: a full Redis refuses it, but not DEL.
         call('HSET', t.pos, 'e', t.epoch, 'r', history, 'm', now_text)
+        call('HDEL', t.pos, 'b', 'b0')
+        call('DEL', log, t.name .. ':state:public', t.name .. ':state:private')
     end
     t.offset = t.offset + 1
     local offset = string.format('%d', t.offset)

@@ -17,6 +17,9 @@ local owner, lease, period = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+-- Changes nothing: a full Redis refuses it, and so the script before it has changed anything.
+redis.call('ZADD', due, 'XX', 0, '')
+
 local function key(contest)
     -- A contest may be called `due`, whose name the sorted set has.
     return ARGV[1] .. (contest == 'due' and 'due:' or contest)

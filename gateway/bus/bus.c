@@ -99,15 +99,20 @@ static bool parse_last(struct str epoch, struct str last, uint64_t *out)
 
 static bool parse_page(const struct redis_reply *r, struct bus_page *out)
 {
-    if (r->type != REPLY_LIST || r->n != 5) {
+    if (r->type != REPLY_LIST || r->n != 7) {
         return false;
     }
     *out = (struct bus_page){
         .epoch = redis_reply_text_at(r, 0),
         .entries = redis_reply_at(r, 2),
         .state = {redis_reply_text_at(r, 4), redis_reply_text_at(r, 3)},
+        .nothing = redis_reply_text_at(r, 5),
     };
+    if (str_eq(out->epoch, STR("0"))) {
+        out->epoch = out->nothing;
+    }
     return out->entries.type == REPLY_LIST &&
+           parse_last(out->nothing, redis_reply_text_at(r, 6), &out->base) &&
            parse_last(out->epoch, redis_reply_text_at(r, 1), &out->last);
 }
 
@@ -127,12 +132,13 @@ bool bus_page_of(const struct redis_reply *r, struct bus_page *out)
 static bool ask(struct bus *b, unsigned server, const struct bus_read *q,
                 const struct redis_asker *who)
 {
-    char epoch[EPOCH_LEN + 1], after[24], count[16];
-    snprintf(epoch, sizeof(epoch), "%016" PRIx64, random_u64());
+    char after[24], count[16];
     struct str argv[] = {
-        {epoch, EPOCH_LEN}, {after, (size_t)snprintf(after, sizeof(after), "%" PRIu64, q->after)},
-        STR("0"),           {count, (size_t)snprintf(count, sizeof(count), "%u", q->count)},
-        STR("262144"),      q->states ? STR("1") : STR("0"),
+        {after, (size_t)snprintf(after, sizeof(after), "%" PRIu64, q->after)},
+        STR("0"),
+        {count, (size_t)snprintf(count, sizeof(count), "%u", q->count)},
+        STR("262144"),
+        q->states ? STR("1") : STR("0"),
     };
     _Static_assert(LIMIT_LOG_PAGE_BYTES == 262144, "the literal above");
     bool sent =

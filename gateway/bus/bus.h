@@ -83,8 +83,10 @@ MUST_CHECK bool bus_read_topic(struct bus *b, const struct bus_read *q,
 
 /* What topic.lua found. Strings are valid during the callback. */
 struct bus_page {
-    struct str epoch;
+    struct str epoch;           /* `nothing` when the topic has no event in the present history */
     uint64_t last;              /* newest offset of the topic */
+    struct str nothing;         /* epoch of "nothing yet" */
+    uint64_t base;              /* no event has an offset up to this; 0: epoch follows `nothing` */
     struct redis_reply entries; /* a list of texts */
     struct str state[2];        /* newest scoreboards: private, public; "" when none or not asked */
 };

@@ -321,15 +321,14 @@ static const struct redis_link_handler reader_handler = {
 bool bus_server_eval(struct bus_server *b, struct str name, const struct redis_asker *who, int argc,
                      const struct str *argv)
 {
-    char key[NAME_MAX_BYTES];
-    struct str all[9];
-    size_t n = full_name(b, name, key);
-    if (n == 0 || argc >= (int)ARRAY_LEN(all)) {
+    char key[NAME_MAX_BYTES], era[NAME_MAX_BYTES];
+    struct str all[9] = {{key, full_name(b, name, key)}, {era, full_name(b, STR("era"), era)}};
+    enum { KEYS = 2 };
+    if (all[0].n == 0 || all[1].n == 0 || argc > (int)ARRAY_LEN(all) - KEYS) {
         return false;
     }
-    all[0] = (struct str){key, n};
-    memcpy(all + 1, argv, (size_t)argc * sizeof(*argv));
-    return redis_link_eval(b->reader, b->o.topic_script, who, 1, argc + 1, all);
+    memcpy(all + KEYS, argv, (size_t)argc * sizeof(*argv));
+    return redis_link_eval(b->reader, b->o.topic_script, who, KEYS, argc + KEYS, all);
 }
 
 bool bus_server_command(struct bus_server *b, const struct redis_asker *who, int argc,

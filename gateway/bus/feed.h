@@ -68,6 +68,10 @@ bool feed_is_live(const struct feed *feed);
 /* The last contiguous position; its epoch is "" until first known. */
 const struct position *feed_position(const struct feed *feed);
 
+/* "Nothing yet" (proto/position.h), where the present epoch is the one that followed it, is offset 0
+ * of that epoch: then *p becomes so. */
+void feed_rebase(const struct feed *feed, struct position *p);
+
 enum feed_reach {
     FEED_HAS,   /* every event after that offset is in the ring (or there is none) */
     FEED_ASKED, /* the log is being read: on_backfill() follows */

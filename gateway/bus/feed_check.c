@@ -58,7 +58,7 @@ uint32_t feed_moment(const struct feed *f)
 
 bool feed_is_confirmed(const struct feed *f, uint32_t since)
 {
-    return (int32_t)(f->confirms_done - since) > 0;
+    return (int16_t)(uint16_t)(f->confirms_done - since) > 0;
 }
 
 static void on_confirm(const struct redis_reply *r, void *arg)

@@ -38,8 +38,9 @@ struct feed {
     uint8_t server;             /* of the bus: where the topic lives */
     uint8_t disagreements;      /* position checks in a row that differed */
     uint32_t waiting_bytes;
-    uint32_t confirms_begun; /* how often somebody asked whether the position is the newest, */
-    uint32_t confirms_done;  /* and the number of the last one that was answered */
+    uint32_t nothing; /* digits of the "nothing yet" that the epoch followed at once; 0: of none */
+    uint16_t confirms_begun; /* how often somebody asked whether the position is the newest, */
+    uint16_t confirms_done;  /* and the number of the last one that was answered */
     /* What Redis is asked; each NULL while it is not. An answer that is still wanted then is asked for
      * again when the reader is back, or in a second. */
     struct redis_call *reading; /* while READING; while LIVE the position check */

@@ -52,6 +52,14 @@ static void wait_with(struct feed *f, struct str bytes)
 
 /* ---- accepting ---- */
 
+/* What tells one "nothing yet" from another. */
+static uint32_t nothing_digits(const char *epoch)
+{
+    char digits[9] = "";
+    memcpy(digits, epoch, 8);
+    return (uint32_t)strtoul(digits, NULL, 16);
+}
+
 bool feed_decode(struct feed *f, struct str bytes, struct published *out)
 {
     if (published_decode(bytes, out) == EVENT_OK) {
@@ -105,6 +113,30 @@ static bool is_epoch(const struct feed *f, const struct position *p)
     return strcmp(f->position.epoch, p->epoch) == 0;
 }
 
+/* Does the event at p come directly after our position? Where we have heard that there was nothing
+ * yet, the first of any epoch does. */
+static bool is_next(const struct feed *f, const struct position *p)
+{
+    return p->offset == f->position.offset + 1 &&
+           (is_epoch(f, p) || position_is_nothing(&f->position));
+}
+
+void feed_rebase(const struct feed *f, struct position *p)
+{
+    if (position_is_nothing(p) && nothing_digits(p->epoch) == f->nothing) {
+        memcpy(p->epoch, f->position.epoch, sizeof(p->epoch));
+    }
+}
+
+/* "Nothing yet" was left for the page's epoch. Whoever left another epoch since then has missed that
+ * one if he knows of nothing yet. */
+static void note_nothing(struct feed *f, const struct bus_page *page)
+{
+    bool left_another = is_known(f) && !position_is_nothing(&f->position) &&
+                        nothing_digits(page->nothing.p) == f->nothing;
+    f->nothing = page->base == 0 && !left_another ? nothing_digits(page->nothing.p) : 0;
+}
+
 /* ---- from READING to LIVE ---- */
 
 /* Takes what waited; stops at a hole. True: nothing waits any more. */
@@ -118,11 +150,10 @@ static bool take_waiting(struct feed *f)
             waiting_free(f, w);
             continue;
         }
-        if (!is_epoch(f, &p.position) || p.position.offset > f->position.offset + 1) {
-            return false;
-        }
-        if (p.position.offset == f->position.offset + 1) {
+        if (is_next(f, &p.position)) {
             accept_event(f, &p, w->m);
+        } else if (!is_epoch(f, &p.position) || p.position.offset > f->position.offset) {
+            return false;
         }
         waiting_free(f, w);
     }
@@ -224,7 +255,7 @@ static uint64_t landing(const struct feed *f, const struct bus_page *page)
     if (str_eq(page->epoch, str_of(f->left.epoch)) && f->left.offset <= page->last) {
         return f->left.offset;
     }
-    return page->last <= LIMIT_LOG_PAGE_ENTRIES ? 0 : page->last;
+    return page->last <= LIMIT_LOG_PAGE_ENTRIES ? page->base : page->last;
 }
 
 /* To the new history, or past what could not be kept. */
@@ -232,6 +263,9 @@ static void jump(struct feed *f, const struct bus_page *page)
 {
     uint64_t to = landing(f, page);
     f->skip_ahead = false;
+    if (!str_eq(page->epoch, str_of(f->position.epoch))) {
+        note_nothing(f, page);
+    }
     reset_to(f, page->epoch, to);
     if (f->position.offset < page->last) {
         feed_start_read(f);
@@ -240,15 +274,27 @@ static void jump(struct feed *f, const struct bus_page *page)
     }
 }
 
+/* We knew of nothing yet, and this is what followed: all that is missing lies in the log. */
+static bool follows_nothing(const struct feed *f, const struct bus_page *page)
+{
+    return position_is_nothing(&f->position) && page->base == 0 &&
+           str_eq(page->nothing, str_of(f->position.epoch));
+}
+
 static void take_page(struct feed *f, const struct bus_page *page)
 {
     struct position now = {.offset = page->last};
     memcpy(now.epoch, page->epoch.p, EPOCH_LEN);
 
     if (!is_known(f)) {
+        note_nothing(f, page);
         f->position = now;
         finish_read(f);
         return;
+    }
+    if (follows_nothing(f, page)) {
+        note_nothing(f, page);
+        memcpy(f->position.epoch, page->epoch.p, EPOCH_LEN);
     }
     if (!is_epoch(f, &now) || now.offset < f->position.offset || f->skip_ahead) {
         jump(f, page);
@@ -328,7 +374,7 @@ void feed_take_message(struct feed *f, struct str bytes)
     if (is_epoch(f, &p.position) && p.position.offset <= f->position.offset) {
         return; /* heard or read before */
     }
-    if (is_epoch(f, &p.position) && p.position.offset == f->position.offset + 1) {
+    if (is_next(f, &p.position)) {
         struct msg *m = msg_copy(bytes);
         accept_event(f, &p, m);
         msg_unref(m);

@@ -273,6 +273,13 @@ bool subscription_position(const struct subscription *sub, struct position *out)
     return true;
 }
 
+void subscription_rebase(const struct subscription *sub, struct position *p)
+{
+    if (sub->view) {
+        feed_rebase(sub->view->topic->feed, p);
+    }
+}
+
 struct str subscription_label(const struct subscription *sub)
 {
     return view_label(sub->view);

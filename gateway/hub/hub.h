@@ -114,6 +114,8 @@ void hub_pump(struct hub *h, struct subscription *sub);
 void hub_send_positions(struct hub *h);
 /* Up to where its client has everything. False while it is not settled. */
 MUST_CHECK bool subscription_position(const struct subscription *sub, struct position *out);
+/* feed_rebase() by the subscription's feed. */
+void subscription_rebase(const struct subscription *sub, struct position *p);
 struct str subscription_label(const struct subscription *sub);
 enum view_kind subscription_kind(const struct subscription *sub);
 struct str subscription_topic(const struct subscription *sub);

@@ -190,7 +190,9 @@ static void settle_resuming(struct hub *h, struct subscription *sub)
 {
     struct feed *feed = sub->view->topic->feed;
     const struct position *now = feed_position(feed);
-    bool fits = position_same_epoch(&sub->asked, now) && sub->asked.offset <= now->offset;
+    struct position asked = sub->asked; /* as the client knows it, which is what it is told */
+    feed_rebase(feed, &asked);
+    bool fits = position_same_epoch(&asked, now) && asked.offset <= now->offset;
     if (!fits && !sub->asked_bad && !feed_is_confirmed(feed, sub->asked_at)) {
         feed_confirm(feed); /* it may be us who lag */
         return;
@@ -199,7 +201,7 @@ static void settle_resuming(struct hub *h, struct subscription *sub)
         settle(h, sub, now, RECOVERED_NO);
         return;
     }
-    switch (feed_reach(feed, sub->asked.offset)) {
+    switch (feed_reach(feed, asked.offset)) {
     case FEED_HAS: settle(h, sub, &sub->asked, RECOVERED_YES); break;
     case FEED_LOST: settle(h, sub, now, RECOVERED_NO); break;
     case FEED_ASKED: break; /* on_backfill() comes back here */
@@ -231,6 +233,7 @@ static void settle_held(struct hub *h, struct subscription *sub)
     struct feed *feed = sub->view->topic->feed;
     const struct position *from = feed_position(feed);
     enum recovered r = RECOVERED_UNASKED;
+    feed_rebase(feed, &sub->asked);
     if (position_same_epoch(&sub->asked, from)) {
         if (!reach_back(sub, &r)) {
             return;
@@ -246,8 +249,11 @@ static void settle_held(struct hub *h, struct subscription *sub)
     settle(h, sub, from, r);
 }
 
-void hub_go_on_from(struct subscription *sub, const struct position *p)
+void hub_go_on_from(struct subscription *sub, const struct position *from)
 {
+    struct position rebased = *from, *p = &rebased;
+    subscription_rebase(sub, p);
+    subscription_rebase(sub, &sub->asked);
     if (!sub->is_held) {
         sub->asked = *p;
         sub->asked_bad = false;

@@ -121,10 +121,11 @@ static bool position_of(const struct session_sub *ss, struct position *out)
         *out = ss->sub.asked; /* it has not begun: from where it was to begin */
         return ss->sub.has_asked && !ss->sub.asked_bad;
     }
-    const struct position *sure = &ss->legacy->mark.answered;
-    if (!is_certain(ss->sub.session) && position_same_epoch(sure, out) &&
-        sure->offset < out->offset) {
-        out->offset = sure->offset;
+    struct position sure = ss->legacy->mark.answered;
+    subscription_rebase(&ss->sub, &sure);
+    if (!is_certain(ss->sub.session) && position_same_epoch(&sure, out) &&
+        sure.offset < out->offset) {
+        out->offset = sure.offset;
     }
     return true;
 }

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from .client import CONNECTED, EVENT, NOT_RESUMED, POSITION, RESET, RESUMED, SUBSCRIBED
 
+NOTHING = "00000000"  # the end of an epoch: there was no event yet
 RUN, SCOREBOARD, CLARIFICATION = "run_update", "scoreboard_update", "clarification"
 CONTEST = "contest_update"
 CARRIED = {
@@ -151,7 +152,13 @@ class StreamCheck:
             self._restart(at, kind, epoch, offset)
         elif kind == RESUMED:
             pass  # the client has compared
-        elif epoch != self.epoch:
+        else:
+            self._follow(at, kind, epoch, offset, number, skipped)
+
+    def _follow(self, at, kind, epoch, offset, number, skipped):
+        if self.epoch and self.epoch.endswith(NOTHING) and self.offset == 0:
+            self.epoch = epoch  # of the topic's first event; all before this one are looked at
+        if epoch != self.epoch:
             self.fail(f"{kind} of epoch {epoch} at {offset} without a reset from "
                       f"{self.epoch}:{self.offset}")
             self._restart(at, kind, epoch, offset)

@@ -24,7 +24,7 @@ MUTANTS = (
              "if (p.position.offset != f->position.offset + 1) {\n        return false;"))),
     Mutant("epoch-unchecked-on-resume", "a position of another history is resumed from",
            ("flushall", "redis-killed-empty", "key-deleted"),
-           ((REPLAY, "bool fits = position_same_epoch(&sub->asked, now) && ", "bool fits = "),)),
+           ((REPLAY, "bool fits = position_same_epoch(&asked, now) && ", "bool fits = "),)),
     Mutant("history-unchecked-in-scripts", "the scripts do not look whose history it is",
            ("redis-older-rdb", "failover-a-b-a"),
            (("publisher/publish.lua", "mint = not epoch or f[2] ~= history", "mint = not epoch"),

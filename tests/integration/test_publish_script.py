@@ -12,9 +12,14 @@ from support.redis_server import RedisServer
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISH_LUA = (ROOT / "publisher/publish.lua").read_text()
 TOPIC_LUA = (ROOT / "gateway/bus/topic.lua").read_text()
+RENEW_LUA = (ROOT / "publisher/renew.lua").read_text()
+CONTROL_LUA = (ROOT / "publisher/control.lua").read_text()
+REFRESH_LUA = (ROOT / "publisher/refresh.lua").read_text()
 PREFIX = "omegaup:events"
 ALL, TOPIC, OTHER = f"{PREFIX}:all", f"{PREFIX}:contest/a", f"{PREFIX}:user/ana"
 POS, LOG = f"{TOPIC}:pos", f"{TOPIC}:log"
+ERA, CONTROL = f"{PREFIX}:era", f"{PREFIX}:control"
+DUE, REFRESHING = f"{PREFIX}:refresh:due", f"{PREFIX}:refreshing"
 KEPT = f"{PREFIX}:idem:0123"
 LOG_ACCOUNT = ">6Q"  # publish.lua says what of
 EXPIRES = 5
@@ -35,6 +40,9 @@ class Scripts:
         self.epochs = itertools.count(1)
         self.publish_lua = client.register_script(PUBLISH_LUA)
         self.topic_lua = client.register_script(TOPIC_LUA)
+        self.renew_lua = client.register_script(RENEW_LUA)
+        self.control_lua = client.register_script(CONTROL_LUA)
+        self.refresh_lua = client.register_script(REFRESH_LUA)
 
     def publish(self, topics=(ALL, TOPIC), size=100, events=1000, ms=600000, max_bytes=8388608):
         answer = self.publish_lua(topics, [f"{next(self.epochs):016x}", b"x" * size, "", "", events,
@@ -46,7 +54,13 @@ class Scripts:
                                                8388608, KEPT, digest, result, "300000", "", PREFIX])
 
     def position(self):
-        return self.topic_lua([TOPIC], [f"{next(self.epochs):016x}", "0", "0", "0", "0", ""])
+        return self.read()[:2]
+
+    def read(self, count=0):
+        return self.topic_lua([TOPIC, ERA], ["0", "0", count, "262144", ""])
+
+    def renew(self, ms_ago, topics=(TOPIC,)):
+        return self.renew_lua(topics, [f"{next(self.epochs):016x}", *[ms_ago] * len(topics)])
 
     def entries(self):
         return [(int(number.decode()[2:]), fields) for number, fields in self.client.xrange(LOG)]
@@ -147,20 +161,152 @@ def test_longer_history_prolongs_at_once(scripts):
     assert scripts.client.pttl(LOG) > 590000
 
 
-def test_gateway_that_reads_a_position_does_not_shorten_its_life(scripts):
-    week, most = 604800000, 604800000 // 16
-    scripts.publish(ms=week)
-    scripts.position()
-    assert scripts.client.pttl(POS) >= week + most
+# --- reading --------------------------------------------------------------------------------
+
+def writes(client):
+    """Commands executed since the last config_resetstat() that can change something."""
+    commands = client.command()
+    return {name for name in (stat.removeprefix("cmdstat_") for stat in client.info("commandstats"))
+            if "write" in commands.get(name.split("|")[0], {}).get("flags", ())}
 
 
-def test_history_begun_by_a_gateway_goes_on(scripts):
-    epoch, last = scripts.position()[:2]
-    assert last == b"0"
+def test_reading_writes_nothing(scripts, server):
+    def read_all():
+        scripts.client.config_resetstat()
+        scripts.read(count=100)
+        assert writes(scripts.client) == set()
+
+    read_all()
+    assert scripts.client.keys() == []
     scripts.publish()
-    assert scripts.position()[:2] == [epoch, b"1"]
-    assert scripts.offsets() == [1]
-    assert scripts.client.pttl(LOG) > 0
+    life = scripts.client.pttl(POS)
+    read_all()
+    assert scripts.client.pttl(POS) <= life
+    server.change_history()
+    read_all()
+    assert scripts.offsets() == [1], "the log of another history is the next event's business"
+
+
+def test_topic_without_a_position_here_is_at_nothing_yet(scripts, server):
+    assert scripts.position() == [b"0", b"0"]
+    scripts.publish()
+    assert scripts.position()[1] == b"1"
+    server.change_history()
+    assert scripts.position() == [b"0", b"0"]
+
+
+def nothing_yet(scripts):
+    nothing, base = scripts.read()[5:]
+    assert base == b"0"
+    assert len(nothing) == 16 and nothing.endswith(b"00000000")
+    return nothing
+
+
+def test_nothing_yet_tells_histories_and_emptied_servers_apart(scripts, server):
+    seen = {nothing_yet(scripts)}
+    assert nothing_yet(scripts) in seen
+    scripts.publish()
+    assert nothing_yet(scripts) in seen, "the first event follows it"
+    server.change_history()
+    seen.add(nothing_yet(scripts))
+    scripts.client.set(ERA, "1")
+    seen.add(nothing_yet(scripts))
+    scripts.client.flushall()
+    scripts.client.set(ERA, "2")
+    seen.add(nothing_yet(scripts))
+    assert len(seen) == 4
+
+
+# --- renewing -------------------------------------------------------------------------------
+
+def test_renewed_epoch_begins_after_an_offset_that_no_event_has(scripts):
+    """An event with offset 1 would follow "nothing yet" without a reset."""
+    scripts.publish()
+    assert scripts.renew(0) == 1
+    assert scripts.position()[1] == b"1"
+    assert scripts.read()[6] == b"1"
+    scripts.publish()
+    assert scripts.offsets() == [2]
+    assert scripts.read()[6] == b"1"
+
+
+def test_topic_that_was_only_read_is_renewed_unless_the_server_is_younger(scripts):
+    assert scripts.renew(86400000) == 0, "nobody was told anything here a day ago"
+    assert scripts.renew(0) == 1
+
+
+def test_next_history_begins_with_offset_one_again(scripts, server):
+    scripts.renew(0)
+    server.change_history()
+    scripts.publish()
+    assert (scripts.position()[1], scripts.read()[6]) == (b"1", b"0")
+
+
+# --- a full Redis ---------------------------------------------------------------------------
+
+@pytest.fixture
+def full(scripts):
+    """At maxmemory from the call on."""
+    yield lambda: scripts.client.config_set("maxmemory", "1")
+    scripts.client.config_set("maxmemory", "0")
+
+
+def everything(client):
+    def value(key):
+        kind = client.type(key)
+        if kind == b"hash":
+            return client.hgetall(key)
+        return client.xrange(key) if kind == b"stream" else client.dump(key)
+
+    return {key: (value(key), client.pexpiretime(key)) for key in client.keys()}
+
+
+@pytest.mark.parametrize("name", ["publish", "publish in a new history", "renew", "refresh", "grant"])
+def test_full_redis_refuses_a_script_before_it_changes_anything(scripts, server, full, name):
+    scripts.publish()
+    scripts.client.zadd(DUE, {"a": 1})
+    scripts.client.zadd(REFRESHING, {"b": 1})
+    if name.endswith("new history"):
+        server.change_history()
+    full()
+    before = everything(scripts.client)
+    run = {"renew": lambda: scripts.renew(0),
+           "refresh": lambda: scripts.refresh_lua([DUE, REFRESHING], [
+               f"{PREFIX}:refresh:", "me", 1000, 1000, 5, "a", "held"]),
+           "grant": lambda: scripts.control_lua([CONTROL, f"{PREFIX}:scoreboard:T"], [
+               '{"type":"x"}', 100, "contest", "0", 4102444800])}.get(name, scripts.publish)
+    with pytest.raises(redis.exceptions.ResponseError, match="OOM"):
+        run()
+    assert everything(scripts.client) == before
+
+
+def test_full_redis_takes_access_away_all_the_same(scripts, full):
+    board = f"{PREFIX}:scoreboard:T"
+    scripts.client.hset(board, "contest", "a")
+    full()
+    with scripts.client.pubsub() as heard:
+        heard.subscribe(CONTROL)
+        assert scripts.control_lua([CONTROL], ['{"type":"deauthenticate"}', 100, "", "", ""]) == 1
+        assert scripts.control_lua([CONTROL, board], ['{"type":"x"}', 100, "", "", ""]) == 2
+        messages = [m for m in (heard.get_message(timeout=5) for _ in range(3)) if m]
+    assert [m["data"] for m in messages[1:]] == [b'{"seq":1,"type":"deauthenticate"}',
+                                                 b'{"seq":2,"type":"x"}']
+    assert not scripts.client.exists(board)
+    assert scripts.client.xlen(f"{CONTROL}:log") == 2
+
+
+# --- by hand --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("poison", [
+    {"o": "9007199254740991"}, {"o": "1e300"}, {"o": "nan"}, {"o": "-1"}, {"o": "1.5"}, {"o": "x"},
+    {"o": "0x10"}, {"o": ""}, {"e": "short"}, {"e": ""}])
+def test_position_that_no_event_can_follow_is_refused_before_anything_is_written(scripts, poison):
+    scripts.publish((TOPIC, OTHER))
+    scripts.client.hset(f"{OTHER}:pos", mapping=poison)
+    before = everything(scripts.client)
+    with pytest.raises(redis.exceptions.ResponseError, match="no position"):
+        scripts.publish((TOPIC, OTHER, ALL))
+    assert everything(scripts.client) == before
 
 
 def test_log_trimmed_by_hand_is_counted_anew(scripts):

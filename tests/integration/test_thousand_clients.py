@@ -2,6 +2,7 @@
 """A thousand clients on one channel: each gets every event, Redis is asked once."""
 import asyncio
 import json
+import time
 
 import websockets
 from support import events
@@ -9,6 +10,7 @@ from support.users import token_of
 from support.ws_client import background
 
 CLIENTS, EVENTS, AT_ONCE = 1000, 20, 50
+HISTORY_SECONDS = 2
 
 
 class Crowd:
@@ -68,3 +70,23 @@ def test_thousand_clients_get_every_event_through_one_subscription(stack):
     finally:
         background.run(crowd.leave_all())
     assert stack.ws().ask({"type": "ping"}) == {"type": "pong"}
+
+
+def test_first_event_after_a_long_silence_resets_nobody(make_stack):
+    """Nothing is kept in Redis for a topic that is only listened to, so nothing of it can expire."""
+    stack = make_stack(settings={"Redis": {"HistorySeconds": HISTORY_SECONDS}})
+    place = stack.place()
+    crowd = Crowd(stack.gateway.port, place.contest_channel)
+    background.run(crowd.join_all(), 60)
+    try:
+        with stack.redis.client() as redis:
+            assert not redis.keys(f"*{place.contest}*")
+        time.sleep(2 * HISTORY_SECONDS)
+        listening = asyncio.run_coroutine_threadsafe(crowd.listen_all(), background.loop)
+        for n in range(EVENTS):
+            stack.post(events.contest_update(place, n))
+        listening.result(60)
+        assert crowd.numbers == [list(range(EVENTS))] * CLIENTS
+    finally:
+        background.run(crowd.leave_all())
+    assert stack.gateway.metrics()["broadcaster_resets_total"] == 0

@@ -19,7 +19,8 @@ struct fake_read {
     char topic[64];
     bool looked;
     char epoch[EPOCH_LEN + 1];
-    uint64_t last;
+    uint64_t base, last;
+    char nothing[EPOCH_LEN + 1];
     size_t n;
     struct str entries[64]; /* owned */
     struct str state[2];    /* owned */
@@ -37,6 +38,7 @@ struct bus {
     struct list commands_open;
     bool reader_up;
     uint32_t page;
+    char nothing[EPOCH_LEN + 1];
     char commands[512];
     char argument[16384]; /* the last one of the newest command */
     size_t argument_len;
@@ -66,7 +68,13 @@ struct bus *fake_bus_create(void)
     list_init(&b->commands_open);
     b->reader_up = true;
     b->page = 64;
+    fake_bus_set_nothing(b, FAKE_NOTHING_A);
     return b;
+}
+
+void fake_bus_set_nothing(struct bus *b, const char *epoch)
+{
+    memcpy(b->nothing, epoch, EPOCH_LEN);
 }
 
 static void forget_events(struct fake_topic *t)
@@ -147,7 +155,7 @@ void fake_new_epoch(struct fake_topic *t, const char *epoch)
 {
     forget_events(t);
     set_epoch(t, epoch);
-    t->last = 0;
+    t->base = t->last = 0;
     t->floor = 0;
     t->heard = 0;
 }
@@ -200,7 +208,10 @@ const struct bus_read *fake_bus_read(const struct bus *b)
 static void look(struct bus *b, struct fake_read *r)
 {
     const struct fake_topic *t = fake_topic(b, r->topic);
-    memcpy(r->epoch, t->epoch, sizeof(r->epoch));
+    bool nothing = t->begins_with_nothing && t->last == 0;
+    memcpy(r->epoch, nothing ? b->nothing : t->epoch, sizeof(r->epoch));
+    memcpy(r->nothing, b->nothing, sizeof(r->nothing));
+    r->base = t->base;
     r->last = t->last;
     uint32_t most = r->q.count < b->page ? r->q.count : b->page;
     for (uint64_t o = MAX(r->q.after, t->floor) + 1; o <= t->last && r->n < most; o++) {
@@ -232,7 +243,7 @@ static redisReply text_reply(struct str s)
 void fake_bus_answer(struct bus *b)
 {
     struct fake_read *r = oldest(b);
-    char last[24];
+    char last[24], base[24];
     if (!r->looked) {
         look(b, r);
     }
@@ -243,14 +254,18 @@ void fake_bus_answer(struct bus *b)
         entry_list[i] = &entries[i];
     }
     snprintf(last, sizeof(last), "%llu", (unsigned long long)r->last);
+    snprintf(base, sizeof(base), "%llu", (unsigned long long)r->base);
     redisReply parts[] = {
         text_reply((struct str){r->epoch, EPOCH_LEN}),
         text_reply(str_of(last)),
         {.type = REDIS_REPLY_ARRAY, .elements = r->n, .element = entry_list},
         text_reply(r->state[1]),
         text_reply(r->state[0]),
+        text_reply((struct str){r->nothing, EPOCH_LEN}),
+        text_reply(str_of(base)),
     };
-    redisReply *part_list[] = {&parts[0], &parts[1], &parts[2], &parts[3], &parts[4]};
+    redisReply *part_list[] = {&parts[0], &parts[1], &parts[2], &parts[3],
+                               &parts[4], &parts[5], &parts[6]};
     const redisReply whole = {
         .type = REDIS_REPLY_ARRAY, .elements = ARRAY_LEN(part_list), .element = part_list};
     const struct redis_reply reply = redis_reply_of(&whole);
@@ -314,6 +329,8 @@ bool bus_page_of(const struct redis_reply *r, struct bus_page *out)
         .last = strtoull(redis_reply_text_at(r, 1).p, NULL, 10),
         .entries = redis_reply_at(r, 2),
         .state = {redis_reply_text_at(r, 4), redis_reply_text_at(r, 3)},
+        .nothing = redis_reply_text_at(r, 5),
+        .base = strtoull(redis_reply_text_at(r, 6).p, NULL, 10),
     };
     return true;
 }

@@ -7,10 +7,14 @@
 #include "proto/event.h"
 
 #define FAKE_EVENTS 4096
+#define FAKE_NOTHING_A "aaaaaaaa00000000"
+#define FAKE_NOTHING_B "bbbbbbbb00000000"
 struct fake_topic {
     struct bus *bus; /* borrowed */
     char name[64];
     char epoch[EPOCH_LEN + 1];
+    bool begins_with_nothing;         /* without events it has no epoch, but is at nothing yet */
+    uint64_t base;                    /* offsets up to this one are no event's */
     uint64_t last;                    /* newest offset */
     uint64_t floor;                   /* offsets up to this one have left the log */
     struct str live[FAKE_EVENTS + 1]; /* owned; whole messages by offset, as they were published */
@@ -24,6 +28,8 @@ void fake_bus_free(struct bus *b); /* questions that are open stay unanswered */
 struct fake_topic *fake_topic(struct bus *b, const char *name); /* made when new, epoch A */
 /* Puts the event into the topic's log; nobody hears it by this. */
 void fake_publish(struct fake_topic *t, const struct event *e);
+/* From now on topics without a position are at this "nothing yet" (FAKE_NOTHING_A at first). */
+void fake_bus_set_nothing(struct bus *b, const char *epoch);
 /* Another history begins, without events. */
 void fake_new_epoch(struct fake_topic *t, const char *epoch);
 

@@ -102,4 +102,5 @@ class FakeRedis:
 
 def page(epoch, last, *entries):
     """What topic.lua answers."""
-    return array(bulk(epoch), bulk(last), array(*map(bulk, entries)), bulk(""), bulk(""))
+    return array(bulk(epoch), bulk(last), array(*map(bulk, entries)), bulk(""), bulk(""),
+                 bulk("0123456700000000"), bulk("0"))

@@ -46,6 +46,42 @@ static void resuming_client_gets_exactly_what_it_missed_and_then_what_is_new(voi
     assert_int_equal(f->metrics.not_resumed, 0);
 }
 
+/* ---- nothing yet ---- */
+
+static void client_that_knew_of_nothing_gets_everything_that_followed(void **state)
+{
+    struct fixture *f = *state;
+    f->topic->begins_with_nothing = true;
+    subscribe(f, &f->c[3], VIEW_CONTEST, SIGHT_PUBLIC);
+    answer_all(f);
+    ask_from(&f->c[0], FAKE_NOTHING_A, 0);
+    subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+    assert_heard(&f->c[0], "yes:0 ");
+    events(f, 2);
+    assert_heard(&f->c[0], "1 2 ");
+    ask_from(&f->c[1], FAKE_NOTHING_A, 0);
+    subscribe(f, &f->c[1], VIEW_CONTEST, SIGHT_PUBLIC);
+    assert_heard(&f->c[1], "yes:0 1 2 ");
+    ask_from(&f->c[2], FAKE_NOTHING_B, 0);
+    subscribe(f, &f->c[2], VIEW_CONTEST, SIGHT_PUBLIC);
+    fake_bus_answer_all(f->bus);
+    assert_heard(&f->c[2], "no:2 ");
+}
+
+static void position_that_this_gateway_has_not_heard_of_is_looked_for(void **state)
+{
+    struct fixture *f = *state;
+    f->topic->begins_with_nothing = true;
+    subscribe(f, &f->c[3], VIEW_CONTEST, SIGHT_PUBLIC);
+    answer_all(f);
+    publish_as(f, "", true); /* heard by the other gateway only */
+    ask_from(&f->c[0], FAKE_EPOCH_A, 1);
+    subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+    answer_all(f);
+    assert_heard(&f->c[0], "yes:1 ");
+    assert_heard(&f->c[3], "at:0 1 ");
+}
+
 static void replay_shows_only_what_its_client_may_see(void **state)
 {
     struct fixture *f = *state;
@@ -606,6 +642,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(resuming_client_gets_exactly_what_it_missed_and_then_what_is_new),
+        TEST(client_that_knew_of_nothing_gets_everything_that_followed),
+        TEST(position_that_this_gateway_has_not_heard_of_is_looked_for),
         TEST(replay_shows_only_what_its_client_may_see),
         TEST(position_that_cannot_be_resumed_is_not_recovered),
         TEST(position_ahead_of_a_link_that_lags_is_recovered),

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/transport/http_conn.h"
 
-#include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/wheel.h"
+#include "common/net/stream.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/transport/http_pages.h"
@@ -22,40 +19,28 @@
 enum {
     HANDSHAKE_S = LIMIT_HANDSHAKE_MS / 1000,
     ANSWER_S = 2,
-    PIECES_AT_ONCE = 16,        /* of a page */
-    PIECE_BYTES = 4096,         /* how a head that comes in pieces is read */
-    LINGER_BYTES = 1024 * 1024, /* of a client that goes on sending to a closed ear */
+    PIECES_AT_ONCE = 16, /* of a page */
+    PIECE_BYTES = 4096,  /* how a head that comes in pieces is read */
 };
 
 struct http_conn {
     struct list node;         /* in server's http_conns */
     struct ws_server *server; /* borrowed, outlives us */
-    int fd;                   /* owned */
-    struct event *event;      /* owned; NULL until we must wait */
-    short waits_for;          /* EV_READ or EV_WRITE, what event was made for */
-    struct wheel_node deadline;
+    struct stream *stream;    /* owned */
     struct ws_peer peer;
-    enum { READING, ASKING, ANSWERING, LINGERING } state;
-    struct buf in;     /* READING: what came so far, when the head is not whole */
-    struct buf out;    /* ANSWERING */
-    struct page *page; /* owned; ANSWERING, instead of out, or NULL */
-    size_t sent;
-    size_t lingered;
+    enum { READING, ASKING, SENDING, FINISHING } state;
+    struct buf in;      /* READING: what came so far, when the head is not whole */
+    struct page *page;  /* owned; ASKING, SENDING */
+    struct timer again; /* SENDING: after others had their turn */
     bool more_may_come; /* there is a body, or something after the head */
 };
 
-static void on_event(evutil_socket_t fd, short what, void *arg);
-
-/* The socket stays open: it is closed, or somebody else's. */
+/* The stream is somebody else's now. */
 static void release(struct http_conn *c)
 {
-    if (c->event) {
-        event_free(c->event);
-    }
-    wheel_cancel(&c->deadline);
+    timer_release(&c->again);
     list_del(&c->node);
     buf_release(&c->in);
-    buf_release(&c->out);
     page_free(c->page);
     c->server->connections--;
     free(c);
@@ -64,53 +49,15 @@ static void release(struct http_conn *c)
 static void end(struct http_conn *c)
 {
     address_limit_leave(&c->server->addresses, c->peer.count);
-    (void)close(c->fd);
+    stream_free(c->stream);
     release(c);
 }
 
-/* Ends the connection when libevent has no memory. */
-static void wait_for(struct http_conn *c, short what)
-{
-    if (c->event && c->waits_for == what) {
-        return;
-    }
-    if (c->event) {
-        event_free(c->event);
-    }
-    c->waits_for = what;
-    c->event =
-        event_new(loop_base(c->server->gw->loop), c->fd, (short)(what | EV_PERSIST), on_event, c);
-    if (!c->event || event_add(c->event, NULL) < 0) {
-        end(c);
-    }
-}
-
-static void linger(struct http_conn *c)
-{
-    ssize_t n;
-    while ((n = recv(c->fd, c->server->scratch, WS_SERVER_SCRATCH_BYTES, 0)) > 0) {
-        c->lingered += (size_t)n;
-        if (c->lingered > LINGER_BYTES) {
-            break;
-        }
-    }
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        wait_for(c, EV_READ);
-    } else {
-        end(c);
-    }
-}
-
-/* All is written: now nothing more is to be read but what would make the kernel reset. */
+/* All is written. */
 static void finish(struct http_conn *c)
 {
-    if (!c->more_may_come) {
-        end(c);
-        return;
-    }
-    c->state = LINGERING;
-    (void)shutdown(c->fd, SHUT_WR);
-    linger(c);
+    c->state = FINISHING;
+    stream_finish(c->stream, c->more_may_come);
 }
 
 /* A piece at a time, and not more than a few at once: others wait, too. */
@@ -120,64 +67,48 @@ static void send_page(struct http_conn *c)
     size_t n = 0;
     for (size_t i = 0; i < PIECES_AT_ONCE; i++) {
         if (!page_read(c->page, piece, WS_SERVER_SCRATCH_BYTES, &n)) {
-            end(c);
+            stream_cut(c->stream);
             return;
         }
         if (n == 0) {
             finish(c);
             return;
         }
-        ssize_t sent = send(c->fd, piece, n, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            end(c);
-            return;
+        if (!stream_write(c->stream, piece, n)) {
+            return; /* it is over, and says so */
         }
-        page_took(c->page, sent > 0 ? (size_t)sent : 0);
-        if (sent < (ssize_t)n) {
-            break;
+        page_took(c->page, n);
+        if (stream_queued(c->stream) > 0) {
+            return; /* until it is drained */
         }
     }
-    wait_for(c, EV_WRITE);
-}
-
-static void send_answer(struct http_conn *c)
-{
-    ssize_t n = send(c->fd, c->out.p + c->sent, c->out.n - c->sent, MSG_NOSIGNAL);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        end(c);
-        return;
-    }
-    c->sent += n > 0 ? (size_t)n : 0;
-    if (c->sent < c->out.n) {
-        wait_for(c, EV_WRITE);
-    } else {
-        finish(c);
-    }
+    timer_start_us(&c->again, 0);
 }
 
 static void answer(struct http_conn *c, const struct admission *a, const struct request *r)
 {
     struct ws_server *s = c->server;
+    struct buf out = {0};
     if (a->kind == ADMIT_REFUSE && log_enabled(LOG_LEVEL_DEBUG)) {
         char text[ADDRESS_TEXT_MAX];
         struct str peer = {text, address_write(&c->peer.address, text)};
         log_debug("request refused", LF_S("peer", peer), LF_I64("status", a->status),
-                  LF_STR("why", a->why));
+                  LF_STR("reason", a->why));
     }
-    http_pages_answer(a, r, s->gw->metrics->connections_active, &c->out);
-    if (c->out.failed) {
-        end(c);
-        return;
+    http_pages_answer(a, r, s->gw->metrics->connections_active, &out);
+    stream_set_deadline(c->stream, ANSWER_S);
+    if (out.failed || !stream_write(c->stream, out.p, out.n)) {
+        stream_cut(c->stream);
+    } else {
+        finish(c);
     }
-    c->state = ANSWERING;
-    wheel_set(s->gw->wheel, &c->deadline, ANSWER_S);
-    send_answer(c);
+    buf_release(&out);
 }
 
 static void on_page_ready(void *arg)
 {
     struct http_conn *c = arg;
-    c->state = ANSWERING;
+    c->state = SENDING;
     send_page(c);
 }
 
@@ -189,17 +120,16 @@ static void start_page(struct http_conn *c, const struct request *r)
                                    .is_local = address_is_local(&s->trusted, r, &c->peer.address),
                                    .on_ready = on_page_ready,
                                    .arg = c};
-    c->page = page_create(&o);
+    c->page = timer_init(&c->again, s->gw->loop, on_page_ready, c) ? page_create(&o) : NULL;
     if (!c->page) {
-        end(c);
+        stream_cut(c->stream);
         return;
     }
-    wheel_set(s->gw->wheel, &c->deadline, PAGE_LIMIT_S);
+    stream_set_deadline(c->stream, PAGE_LIMIT_S);
     if (page_is_ready(c->page)) {
         on_page_ready(c);
     } else {
         c->state = ASKING;
-        wait_for(c, EV_READ); /* to see when the client goes away */
     }
 }
 
@@ -213,62 +143,28 @@ static void refuse(struct http_conn *c, enum refusal refusal, int status, const 
     answer(c, &a, NULL);
 }
 
-/* The head that libwebsockets is to see: only what the handshake needs, in a form that it takes. */
-static void write_handshake(const struct request *r, const struct admission *a, struct str behind,
-                            struct buf *out)
-{
-    buf_add(out, STR("GET / HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\n"
-                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "));
-    buf_add(out, r->ws_key);
-    if (a->wants_subprotocol) {
-        buf_add(out, STR("\r\nSec-WebSocket-Protocol: " ADMISSION_SUBPROTOCOL));
-    }
-    if (a->deflate.is_agreed) {
-        buf_add(out, STR("\r\nSec-WebSocket-Extensions: " WS_DEFLATE_NAME));
-    }
-    buf_add(out, STR("\r\n\r\n"));
-    buf_add(out, behind);
-}
-
 static void become_websocket(struct http_conn *c, const struct request *r,
-                             const struct admission *a, size_t head_bytes, struct str behind)
+                             const struct admission *a, struct str behind)
 {
-    struct ws_server *s = c->server;
-    struct buf handshake = {0};
-    write_handshake(r, a, behind, &handshake);
-    struct ws_conn *ws = handshake.failed ? NULL : ws_conn_create(s, &c->peer);
-    if (!ws) {
-        buf_release(&handshake);
+    stream_clear_deadline(c->stream);
+    if (!ws_conn_start(c->server, c->stream, &c->peer, r, a, behind)) {
         refuse(c, REFUSAL_BAD_REQUEST, 503, "out of memory");
         return;
     }
-    c->peer.count = NULL; /* the ws_conn's now */
-    if (!ws_conn_admit(ws, a)) {
-        ws_conn_free(ws);
-        buf_release(&handshake);
-        refuse(c, REFUSAL_BAD_REQUEST, 503, "out of memory");
-        return;
-    }
-    ws_conn_deflate(ws)->mentions = 1; /* in the handshake that lws sees */
-    ws_conn_watch_masking(ws, c->fd, head_bytes);
-    int fd = c->fd;
-    release(c); /* before lws registers the same descriptor with the loop */
-    ws_server_adopt(s, fd, ws, buf_str(&handshake));
-    buf_release(&handshake);
+    release(c); /* stream and peer are the ws_conn's now */
 }
 
 /* What follows the head is thrown away, as all that the client sends from here on. */
 static void become_stream(struct http_conn *c, const struct request *r, struct admission *a)
 {
-    struct sse_conn *stream = sse_conn_create(c->server, &c->peer, r, a);
-    if (!stream) {
+    struct sse_conn *sse = sse_conn_create(c->server, c->stream, &c->peer, r, a);
+    if (!sse) {
         c->more_may_come = true;
         answer(c, a, r);
         return;
     }
-    int fd = c->fd;
-    release(c); /* the peer is the stream's now */
-    sse_conn_start(stream, fd);
+    release(c); /* stream and peer are the sse_conn's now */
+    sse_conn_start(sse);
 }
 
 static void on_head(struct http_conn *c, struct str head, struct str behind)
@@ -283,7 +179,7 @@ static void on_head(struct http_conn *c, struct str head, struct str behind)
     ws_server_look_behind_proxy(c->server, &r, &c->peer);
     ws_server_decide(c->server, &r, &c->peer, &a);
     if (admission_is_upgrade(&a)) {
-        become_websocket(c, &r, &a, head.n, behind);
+        become_websocket(c, &r, &a, behind);
     } else if (a.kind == ADMIT_SSE) {
         become_stream(c, &r, &a);
     } else {
@@ -315,9 +211,9 @@ static void on_bytes(struct http_conn *c, struct str bytes, size_t seen)
             buf_add(&c->in, bytes);
         }
         if (c->in.failed) {
-            end(c);
+            stream_cut(c->stream);
         } else {
-            wait_for(c, EV_READ);
+            stream_resume(c->stream);
         }
         return;
     }
@@ -330,32 +226,39 @@ static void read_head(struct http_conn *c)
     char *room = c->server->scratch;
     if (seen > 0) {
         if (!buf_reserve(&c->in, PIECE_BYTES)) {
-            end(c);
+            stream_cut(c->stream);
             return;
         }
         room = c->in.p + seen;
     }
-    ssize_t n = recv(c->fd, room, seen > 0 ? PIECE_BYTES : WS_SERVER_SCRATCH_BYTES, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        wait_for(c, EV_READ);
-    } else if (n <= 0) {
-        end(c);
-    } else if (seen > 0) {
+    ssize_t n = stream_read(c->stream, room, seen > 0 ? PIECE_BYTES : WS_SERVER_SCRATCH_BYTES);
+    if (n == STREAM_AGAIN) {
+        stream_resume(c->stream);
+    } else if (n == STREAM_EOF) {
+        stream_cut(c->stream);
+    } else if (n > 0 && seen > 0) {
         c->in.n += (size_t)n;
         on_bytes(c, buf_str(&c->in), seen);
-    } else {
+    } else if (n > 0) {
         on_bytes(c, (struct str){room, (size_t)n}, 0);
     }
 }
 
-static void on_event(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+/* While an answer is on its way nothing is read. */
+static void on_readable(void *arg)
 {
     struct http_conn *c = arg;
-    switch (c->state) {
-    case READING: read_head(c); return;
-    case ANSWERING: c->page ? send_page(c) : send_answer(c); return;
-    case ASKING:
-    case LINGERING: linger(c); return;
+    stream_pause(c->stream);
+    if (c->state == READING) {
+        read_head(c);
+    }
+}
+
+static void on_drained(void *arg)
+{
+    struct http_conn *c = arg;
+    if (c->state == SENDING) {
+        send_page(c);
     }
 }
 
@@ -369,25 +272,46 @@ static void on_deadline(void *arg)
     if (c->state == READING) {
         ws_server_count_refusal(c->server, REFUSAL_TIMEOUT);
     }
-    end(c);
+    stream_cut(c->stream);
 }
+
+static void on_closed(void *arg)
+{
+    end(arg);
+}
+
+static const struct stream_handler handler = {
+    .on_readable = on_readable,
+    .on_drained = on_drained,
+    .on_deadline = on_deadline,
+    .on_closed = on_closed,
+};
 
 void http_conn_start(struct ws_server *s, int fd, const struct ws_peer *peer)
 {
     struct http_conn *c = calloc(1, sizeof(*c));
-    if (!c) {
-        address_limit_leave(&s->addresses, peer->count);
+    const struct stream_options o = {
+        .loop = s->gw->loop, .wheel = s->gw->wheel, .tls = s->tls, .handler = &handler, .arg = c};
+    if (c) {
+        c->stream = stream_create(fd, &o);
+    } else {
         (void)close(fd);
+    }
+    if (!c || !c->stream) {
+        address_limit_leave(&s->addresses, peer->count);
+        free(c);
         return;
     }
     c->server = s;
-    c->fd = fd;
     c->peer = *peer;
     list_push_back(&s->http_conns, &c->node);
     s->connections++;
-    wheel_node_init(&c->deadline, on_deadline, c);
-    wheel_set(s->gw->wheel, &c->deadline, HANDSHAKE_S);
-    read_head(c); /* it is often there already: then the loop never sees this socket */
+    stream_set_deadline(c->stream, HANDSHAKE_S);
+    if (s->tls) {
+        stream_resume(c->stream);
+    } else {
+        read_head(c); /* it is often there already: then the loop never sees this socket */
+    }
 }
 
 void http_conn_end_all(struct ws_server *s)

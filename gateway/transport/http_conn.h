@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* http_conn: a plain connection until it is known what it wants: it ends in an answer of
- * http_pages.c or page.c, or as a ws_conn or sse_conn.
+/* http_conn: a connection, plain or TLS, until it is known what it wants: it ends in an answer of
+ * http_pages.c or page.c, or as a ws_conn or sse_conn, which takes over the stream.
  *
- *   READING  -> (ws_conn)   the head is there and admitted; the socket goes to libwebsockets
- *   READING  -> (sse_conn)  the same, but the socket stays ours
- *   READING  -> ANSWERING   page or refusal
+ *   READING  -> (ws_conn)   the head is there and admitted
+ *   READING  -> (sse_conn)  the same
+ *   READING  -> FINISHING   a refusal or a small page is written
  *   READING  -> ASKING      a page for which somebody has to be asked who wants it
- *   ASKING   -> ANSWERING   they have answered
- *   ANSWERING-> LINGERING   the client was still sending: closing now would reset the connection
- *                           and take the answer with it
+ *   READING, ASKING -> SENDING   it is known; in pieces
+ *   SENDING  -> FINISHING   all is written; the stream ends by itself
  *   any      -> (freed)     done, gone, or the deadline has passed
  */
 #include "gateway/transport/ws_server_internal.h"

@@ -1,37 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/transport/sse_conn.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/clock.h"
 #include "common/config/settings.h"
-#include "common/wheel.h"
+#include "common/net/stream.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session/session.h"
 #include "gateway/transport/http_pages.h"
 #include "gateway/transport/sse_request.h"
-#include "gateway/transport/sse_socket.h"
-#include "gateway/transport/sse_tls.h"
 
 enum {
     CLOSE_S = 2,
     LEAVING_RETRY_MS = 1000,  /* to another gateway, behind the same address … */
     OVERLOAD_RETRY_MS = 5000, /* … and to this one, later; each up to twice as long */
+    READ_BYTES = 4096,
+    NOISE_BYTES = 1024 * 1024, /* a client has nothing to say; one that says more is cut off */
 };
 
 enum state { HELD, STREAMING, ENDING };
 
 struct sse_conn {
-    struct list node;            /* in server's sse_conns, unless inside TLS */
-    struct ws_server *server;    /* borrowed, outlives us */
-    struct session *session;     /* owned until session_on_closed() */
-    const struct sse_link *link; /* static; NULL before it starts */
-    void *link_arg;              /* socket, or borrowed */
-    struct sse_socket socket;    /* without TLS */
-    struct wheel_node deadline;  /* ENDING */
+    struct list node;         /* in server's sse_conns */
+    struct ws_server *server; /* borrowed, outlives us */
+    struct session *session;  /* owned until session_on_closed() */
+    struct stream *stream;    /* owned */
     struct ws_peer peer;
+    size_t noise;      /* bytes that the client sent */
     char *cors_origin; /* owned; until the head is written; NULL: none to be told */
     enum state state;
     bool is_legacy;
@@ -41,13 +42,10 @@ struct sse_conn {
 
 static const struct transport_ops ops;
 
-void sse_conn_free(struct sse_conn *c)
+static void end(struct sse_conn *c)
 {
     session_on_closed(c->session);
-    if (c->link && c->link->release) {
-        c->link->release(c->link_arg);
-    }
-    wheel_cancel(&c->deadline);
+    stream_free(c->stream);
     list_del(&c->node);
     address_limit_leave(&c->server->addresses, c->peer.count);
     c->server->connections--;
@@ -55,41 +53,41 @@ void sse_conn_free(struct sse_conn *c)
     free(c);
 }
 
-static void on_gone(void *arg)
+static void on_closed(void *arg)
 {
-    sse_conn_free(arg);
+    end(arg);
 }
 
-void sse_conn_writable(struct sse_conn *c)
+static void on_drained(void *arg)
 {
+    struct sse_conn *c = arg;
     if (c->state == STREAMING) {
         session_on_writable(c->session);
     }
 }
 
-static void on_writable(void *arg)
-{
-    sse_conn_writable(arg);
-}
-
-static const struct sse_socket_handler socket_handler = {
-    .on_writable = on_writable,
-    .on_gone = on_gone,
-};
-
-static void on_deadline(void *arg)
+/* What the client sends is thrown away; that it ends shows there. */
+static void on_readable(void *arg)
 {
     struct sse_conn *c = arg;
-    if (c->link->release) {
-        sse_conn_free(c);
-    } else {
-        c->link->cut(c->link_arg); /* who owns the socket ends us */
+    char bytes[READ_BYTES];
+    ssize_t n = stream_read(c->stream, bytes, sizeof(bytes));
+    c->noise += n > 0 ? (size_t)n : 0;
+    if (n == STREAM_EOF || c->noise > NOISE_BYTES) {
+        stream_cut(c->stream);
     }
 }
 
+static const struct stream_handler handler = {
+    .on_readable = on_readable,
+    .on_drained = on_drained,
+    .on_closed = on_closed,
+};
+
 /* NULL: out of memory. Takes the request's channels. */
-static struct sse_conn *create(struct ws_server *s, const struct ws_peer *peer,
-                               const struct admission *a, struct sse_request *q)
+static struct sse_conn *create(struct ws_server *s, struct stream *stream,
+                               const struct ws_peer *peer, const struct admission *a,
+                               struct sse_request *q)
 {
     struct sse_conn *c = calloc(1, sizeof(*c));
     if (!c) {
@@ -118,18 +116,19 @@ static struct sse_conn *create(struct ws_server *s, const struct ws_peer *peer,
     }
     q->channels = NULL; /* the session's now */
     c->peer = *peer;
-    wheel_node_init(&c->deadline, on_deadline, c);
-    list_init(&c->node);
+    c->stream = stream;
+    list_push_back(&s->sse_conns, &c->node);
     s->connections++;
     return c;
 }
 
-struct sse_conn *sse_conn_create(struct ws_server *s, const struct ws_peer *peer,
-                                 const struct request *r, struct admission *a)
+struct sse_conn *sse_conn_create(struct ws_server *s, struct stream *stream,
+                                 const struct ws_peer *peer, const struct request *r,
+                                 struct admission *a)
 {
     struct sse_request q;
     bool ok = sse_request_read(r, (size_t)s->gw->settings->broadcaster.max_subscriptions, &q);
-    struct sse_conn *c = ok ? create(s, peer, a, &q) : NULL;
+    struct sse_conn *c = ok ? create(s, stream, peer, a, &q) : NULL;
     if (!c) {
         struct str cors_origin = a->cors_origin;
         admission_refuse(a, REFUSAL_BAD_REQUEST, ok ? 503 : q.status, ok ? "out of memory" : q.why);
@@ -152,8 +151,8 @@ static void forget_origin(struct sse_conn *c)
 static void finish(struct sse_conn *c)
 {
     c->state = ENDING;
-    c->link->finish(c->link_arg);
-    wheel_set(c->server->gw->wheel, &c->deadline, CLOSE_S);
+    stream_set_deadline(c->stream, CLOSE_S);
+    stream_finish(c->stream, true);
 }
 
 static void sse_conn_admit(void *conn)
@@ -168,9 +167,9 @@ static void sse_conn_admit(void *conn)
     c->state = STREAMING;
     c->server->gw->metrics->handshakes++;
     if (head.failed) {
-        c->link->cut(c->link_arg);
+        stream_cut(c->stream);
     } else {
-        (void)c->link->write(c->link_arg, head.p, head.n); /* a broken one reports itself */
+        (void)stream_write(c->stream, head.p, head.n); /* a broken one reports itself */
     }
     buf_release(&head);
 }
@@ -185,9 +184,9 @@ static void sse_conn_refuse(void *conn, int status, struct str text)
     http_pages_text(status, text, str_of(c->cors_origin), &answer);
     forget_origin(c);
     if (answer.failed) {
-        c->link->cut(c->link_arg);
+        stream_cut(c->stream);
     } else {
-        (void)c->link->write(c->link_arg, answer.p, answer.n);
+        (void)stream_write(c->stream, answer.p, answer.n);
     }
     buf_release(&answer);
     finish(c);
@@ -208,13 +207,13 @@ static bool sse_conn_write(void *conn, const uint8_t *p, size_t n)
         return false;
     }
     note_written(c, p, n);
-    return c->link->write(c->link_arg, p, n);
+    return stream_write(c->stream, p, n);
 }
 
 static bool sse_conn_is_blocked(const void *conn)
 {
     const struct sse_conn *c = conn;
-    return c->link->is_blocked(c->link_arg);
+    return stream_queued(c->stream) > 0;
 }
 
 static unsigned retry_ms(unsigned code)
@@ -233,7 +232,7 @@ static void write_retry(struct sse_conn *c, unsigned code)
     }
     buf_addf(&line, "retry: %u\n\n", retry_ms(code));
     if (!line.failed) {
-        (void)c->link->write(c->link_arg, line.p, line.n);
+        (void)stream_write(c->stream, line.p, line.n);
     }
     buf_release(&line);
 }
@@ -250,17 +249,17 @@ static void sse_conn_close(void *conn, unsigned code, struct str reason, bool at
     case ENDING: break;
     }
     if (at_once) {
-        c->link->cut(c->link_arg);
+        stream_cut(c->stream);
     }
 }
 
 static bool sse_conn_ping(void *conn)
 {
     struct sse_conn *c = conn;
-    if (c->state != STREAMING || c->link->is_blocked(c->link_arg)) {
+    if (c->state != STREAMING || stream_queued(c->stream) > 0) {
         return true; /* it would say nothing new, and perhaps within an event */
     }
-    return c->link->write(c->link_arg, ":\n", 2);
+    return stream_write(c->stream, ":\n", 2);
 }
 
 static const struct transport_ops ops = {
@@ -274,44 +273,31 @@ static const struct transport_ops ops = {
     .refuse = sse_conn_refuse,
 };
 
-static void start(struct sse_conn *c, const struct sse_link *link, void *arg)
+/* Ends the connection when what was written is not acknowledged for so long. A proxy in front of the
+ * client answers for it; then this only ends a dead proxy. Where it cannot be set, the kernel's own
+ * patience holds. */
+static void set_patience(const struct sse_conn *c)
 {
     const struct settings *s = c->server->gw->settings;
-    c->link = link;
-    c->link_arg = arg;
-    int64_t patience = s->broadcaster.ping_interval_ms + s->broadcaster.write_timeout_ms;
-    link->set_patience(arg, (unsigned)patience);
+    unsigned ms = (unsigned)(s->broadcaster.ping_interval_ms + s->broadcaster.write_timeout_ms);
+    (void)setsockopt(stream_fd(c->stream), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
+void sse_conn_start(struct sse_conn *c)
+{
+    stream_set_handler(c->stream, &handler, c);
+    stream_clear_deadline(c->stream);
+    stream_resume(c->stream);
+    set_patience(c);
     if (!c->is_legacy) {
         sse_conn_admit(c);
     }
     session_open(c->session);
 }
 
-void sse_conn_start(struct sse_conn *c, int fd)
-{
-    list_push_back(&c->server->sse_conns, &c->node);
-    if (sse_socket_init(&c->socket, c->server->gw->loop, fd, &socket_handler, c)) {
-        start(c, &sse_socket_link, &c->socket);
-    } else {
-        c->link = &sse_socket_link;
-        c->link_arg = &c->socket;
-        sse_conn_free(c);
-    }
-}
-
-void sse_conn_start_tls(struct sse_conn *c, struct lws *wsi)
-{
-    start(c, &sse_tls_link, wsi);
-}
-
-bool sse_conn_is_ending(const struct sse_conn *c)
-{
-    return c->state == ENDING;
-}
-
 void sse_conn_end_all(struct ws_server *s)
 {
     LIST_FOR_EACH (node, next, &s->sse_conns) {
-        sse_conn_free(LIST_ENTRY(node, struct sse_conn, node));
+        end(LIST_ENTRY(node, struct sse_conn, node));
     }
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* ws_server_internal: what the files of the server (ws_server, http_conn, ws_conn, ws_tls) share.
+/* ws_server_internal: what the files of the server (ws_server, http_conn, ws_conn, sse_conn) share.
  *
- *     listener ──fd──▶ http_conn ──admitted──▶ ws_conn ──▶ session        (plain: behind a proxy)
- *                                 └──────────▶ sse_conn ─▶ session
- *     listener ──fd──▶ ws_conn (TLS handshake and request in libwebsockets) ──▶ session    (TLS)
+ *     listener ──fd──▶ http_conn ──admitted──▶ ws_conn ──▶ session
+ *                                └───────────▶ sse_conn ─▶ session
  *
- * Without TLS we read the request's head ourselves: libwebsockets drops what it dislikes without a
- * word, and holds 64 KiB for the headers of each. It then gets a request of our making, which it
- * cannot dislike, along with the socket. With TLS the bytes are its own, so it reads the head and
- * asks us; admission.c decides both, from the same struct.
+ * All three are owners of one stream (common/net/stream.h), plain or TLS. We read the request's head
+ * ourselves: libwebsockets drops what it dislikes without a word, and holds 64 KiB for the headers of
+ * each. It gets established WebSockets only, and knows nothing of TLS.
  */
 #include <stdint.h>
 
@@ -20,7 +18,6 @@
 #include "gateway/transport/address_limit.h"
 #include "gateway/transport/admission.h"
 #include "gateway/transport/origin_log.h"
-#include "gateway/transport/ws_flood.h"
 #include "gateway/transport/ws_server.h"
 
 struct inflater;
@@ -37,11 +34,11 @@ struct ws_server {
     struct gw *gw; /* borrowed */
     bool (*is_leaving)(void *arg);
     void *arg;
-    struct lws_events *events;                       /* owned; outlives lws */
-    struct lws_context *lws;                         /* owned */
-    struct lws_vhost *vhost;                         /* the context's */
-    struct ssl_ctx_st *tls;                          /* the vhost's; NULL: plain */
-    struct inflater *inflater;                       /* owned; NULL: nothing comes compressed */
+    struct lws_events *events; /* owned; outlives lws */
+    struct lws_context *lws;   /* owned */
+    struct lws_vhost *vhost;   /* the context's */
+    struct ssl_ctx_st *tls;    /* owned; for new connections; NULL: plain, or not known yet */
+    struct inflater *inflater; /* owned; NULL: nothing comes compressed */
     struct listener *listeners[WS_SERVER_LISTENERS]; /* owned */
     size_t n_listeners;
     struct networks trusted; /* TrustedProxies */
@@ -49,7 +46,7 @@ struct ws_server {
     struct origin_log origins;
     struct list http_conns;   /* of struct http_conn, owned */
     struct list sse_conns;    /* of struct sse_conn, owned */
-    struct ws_flood flood;    /* has the list of open ws_conns */
+    struct list farewells;    /* farewell.h */
     uint64_t connections;     /* http_conns, sse_conns and ws_conns */
     struct ws_conn *adopting; /* while lws takes over a socket: whose it is */
     char *scratch;            /* owned; where the first bytes of a request are read */
@@ -68,6 +65,6 @@ void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r,
 void ws_server_decide(struct ws_server *s, const struct request *r, const struct ws_peer *peer,
                       struct admission *out);
 void ws_server_count_refusal(struct ws_server *s, enum refusal refusal);
-/* Gives a socket to libwebsockets; `bytes` were read from it already (empty: none). Takes over fd
- * and c in any case. */
-void ws_server_adopt(struct ws_server *s, int fd, struct ws_conn *c, struct str bytes);
+/* Gives a socket to libwebsockets, behind c's link, with a request for it to read. It calls
+ * ws_conn_bind(), and ws_conn_opened() or ws_conn_gone(); neither: out of memory. */
+void ws_server_adopt(struct ws_server *s, int fd, struct ws_conn *c, struct str request);

@@ -298,7 +298,7 @@ static void client_that_does_not_close_is_cut_after_two_seconds(void **state)
         wheel_tick(f->w->wheel);
     }
     wheel_tick(f->w->wheel);
-    assert_int_equal(1, f->s->closed);
+    ws_world_await(f->w, &f->s->closed, 1);
 }
 
 static void close_at_once_waits_for_nobody(void **state)

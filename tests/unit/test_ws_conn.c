@@ -10,7 +10,6 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "common/wheel.h"
 #include "proto/limits.h"
@@ -281,44 +280,14 @@ static void endless_message_of_a_legacy_client_is_a_flood(void **state)
     ws_world_await(f->w, &f->s->closed, 1);
 }
 
-/* lws shows none of them: they are noticed when it has answered all that came, or at the next
- * heartbeat. */
-static void flood_of_pings_ends_the_connection(void **state)
+static void flood_of_pings_closes_with_1013(void **state)
 {
-    struct fixture *f = *state;
-    assert_true(f->s->ops->ping(f->s->conn));
-    for (int i = 0; i < 250; i++) {
-        send_many(f, 0x89); /* 300 kB; 131 kB are allowed at once */
-    }
-    assert_false(f->s->ops->ping(f->s->conn));
-    for (int i = 0; i < 3; i++) {
-        wheel_tick(f->w->wheel);
-    }
-    ws_client_await_end(&f->c);
-    ws_world_await(f->w, &f->s->closed, 1);
+    flood(*state, 0x89);
 }
 
-/* lws shows none of these ever; who keeps the process busy is looked at. */
 static void flood_of_empty_pongs_closes_with_1013(void **state)
 {
-    struct fixture *f = *state;
-    static const char frame[] = "\x8a\x80mask";
-    char frames[1024 * (sizeof(frame) - 1)];
-    size_t sent = 0;
-    for (size_t at = 0; at < sizeof(frames); at += sizeof(frame) - 1) {
-        memcpy(frames + at, frame, sizeof(frame) - 1);
-    }
-    for (time_t end = time(NULL) + 20; f->s->close_code == 0 && time(NULL) < end;) {
-        ssize_t more =
-            send(f->c.fd, frames + sent, sizeof(frames) - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        sent = (sent + (size_t)(more > 0 ? more : 0)) % sizeof(frames);
-        ws_world_turn(f->w);
-    }
-    assert_int_equal(1013, f->s->close_code);
-    for (int i = 0; i < 3; i++) {
-        wheel_tick(f->w->wheel);
-    }
-    ws_world_await(f->w, &f->s->closed, 1);
+    flood(*state, 0x8a);
 }
 
 static void what_waits_unread_is_no_flood(void **state)
@@ -582,7 +551,7 @@ int main(void)
         T(ping_of_the_client_is_answered_and_proves_life),
         T(flood_of_messages_closes_with_1013),
         T(empty_fragments_are_counted_as_frames),
-        T(flood_of_pings_ends_the_connection),
+        T(flood_of_pings_closes_with_1013),
         T(flood_of_empty_pongs_closes_with_1013),
         T(what_waits_unread_is_no_flood),
         T(messages_at_the_allowed_rate_are_no_flood),

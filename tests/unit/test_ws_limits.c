@@ -209,9 +209,9 @@ static void server_ends_with_connections_open(void **state)
     ws_client_upgrade(&open, "/", "");
     ws_client_send_text(&half, "GET /");
     ws_world_turn(w);
-    ws_world_free(w);
-    ws_client_release(&open);
+    ws_client_release(&open); /* of which the server does not hear any more */
     ws_client_release(&half);
+    ws_world_free(w);
     (void)state;
 }
 

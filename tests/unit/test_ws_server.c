@@ -267,7 +267,7 @@ static void refused_client_that_does_not_close_is_let_go(void **state)
         assert_int_equal(1, ws_server_connections(w->server));
         wheel_tick(w->wheel);
     }
-    assert_int_equal(0, ws_server_connections(w->server));
+    ws_world_await_connections(w, 0);
     ws_client_release(&c);
 }
 

@@ -2,6 +2,7 @@
 #include "tests/unit/ws_world.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
@@ -109,10 +110,26 @@ static bool is_leaving(void *arg)
     return ((struct ws_world *)arg)->is_leaving;
 }
 
+/* Of this process. (libwebsockets keeps one of its own when a context ends, which is no socket.) */
+static unsigned open_sockets(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+        char what[32] = "";
+        n += readlinkat(dirfd(d), e->d_name, what, sizeof(what) - 1) > 0 &&
+             strncmp(what, "socket:", 7) == 0;
+    }
+    assert_int_equal(0, closedir(d));
+    return n;
+}
+
 struct ws_world *ws_world_create(void (*change)(struct settings *s))
 {
     struct ws_world *w = calloc(1, sizeof(*w));
     assert_non_null(w);
+    w->open_sockets = open_sockets();
     w->settings = settings_create();
     w->gw.loop = loop_create();
     assert_non_null(w->settings);
@@ -174,6 +191,7 @@ void ws_world_free(struct ws_world *w)
     loop_free(w->still);
     loop_free(w->gw.loop);
     settings_free(w->settings);
+    assert_int_equal(w->open_sockets, open_sockets()); /* none is left behind */
     free(w);
 }
 

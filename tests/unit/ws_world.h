@@ -39,6 +39,7 @@ struct ws_world {
     struct loop *still; /* never turned: its wheel moves only by wheel_tick() of the test */
     struct wheel *wheel;
     struct ws_server *server;
+    unsigned open_sockets; /* before it */
     bool is_leaving;
     bool no_memory_for_sessions;
     struct session *sessions; /* newest first */

@@ -2,7 +2,7 @@
 /** The console in a real browser, against real gateways. */
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { clarification, scoreboard, verdict } from './events.js';
+import { clarification, largeScoreboard, scoreboard, verdict } from './events.js';
 import { until, useWorld } from './setup.js';
 
 const world = useWorld();
@@ -81,7 +81,7 @@ describe('Live', () => {
 
   test('a refused contest and a wrong token are told', async () => {
     const page = await world.open(liveOf('dora'));
-    await page.getByRole('alert').getByText(`/contest/${contest()}: you have no access.`).waitFor();
+    await page.getByRole('alert').getByText(`Access to /contest/${contest()} denied`).waitFor();
     await page.getByText('refused', { exact: true }).waitFor();
     await world.screenshot(page, 'live-refused');
 
@@ -151,6 +151,64 @@ describe('Live', () => {
     await section(page, 'Clarifications').getByText('Is 0 valid?').waitFor();
     expect(await page.evaluate(() => (globalThis as { told?: unknown }).told))
       .toEqual([['Clarification · sum-two', 'Is 0 valid?']]);
+  });
+});
+
+describe('Board', () => {
+  const board = () => world.stack.page(`board?channel=/scoreboard/${world.stack.at.scoreboard}`);
+  const screens = [
+    { name: '1080p-dark', viewport: { width: 1920, height: 1080 }, colorScheme: 'dark' },
+    { name: '4k-light', viewport: { width: 3840, height: 2160 }, colorScheme: 'light' },
+  ] as const;
+
+  test.each(screens)('fills a projector, without a login: $name', async ({ name, viewport, colorScheme }) => {
+    const page = await world.open(board(), { viewport, colorScheme });
+    await page.getByText('Waiting for the next scoreboard').waitFor();
+    await until(() => world.stack.connections(), (all) => all.some((n) => n !== null && n > 0));
+    await until(async () => {
+      await world.stack.post(largeScoreboard(contest(), 40, 12));
+      return page.getByRole('heading', { name: 'Regional Final' }).count();
+    }, (n) => n === 1);
+    await page.getByText('Frozen').waitFor();
+    const bottom = (await page.locator('tbody tr').last().boundingBox())!;
+    expect(await page.locator('tbody tr').count()).toBe(30);
+    expect(bottom.y + bottom.height).toBeLessThanOrEqual(viewport.height);
+    expect(await page.locator('thead th.cell').allInnerTexts()).toHaveLength(12);
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(wider).toBeLessThanOrEqual(0);
+    await world.screenshot(page, `board-${name}`);
+  });
+
+  test('moves few rows, however many change their place, and asks nobody else', async () => {
+    const asked: string[] = [];
+    const page = await world.open('about:blank', { viewport: { width: 1920, height: 1080 } });
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await page.addInitScript(() => {
+      const animate = Element.prototype.animate;
+      Object.assign(globalThis, { moved: 0 });
+      Element.prototype.animate = function (...args) {
+        (globalThis as unknown as { moved: number }).moved += 1;
+        return animate.apply(this, args);
+      };
+    });
+    await page.goto(board());
+    await until(async () => {
+      await world.stack.post(largeScoreboard(contest(), 500, 12));
+      return page.getByText('Team 0', { exact: true }).count();
+    }, (n) => n === 1);
+    const before = await page.evaluate(() => (globalThis as unknown as { moved: number }).moved);
+    await world.stack.post(largeScoreboard(contest(), 500, 12, 7));
+    await page.getByText('Team 7', { exact: true }).first().waitFor();
+    await until(() => page.locator('tbody tr').first().innerText(), (text) => text.includes('Team 7'));
+    const moved = (await page.evaluate(() => (globalThis as unknown as { moved: number }).moved)) - before;
+    expect(moved).toBeGreaterThan(0);
+    expect(moved).toBeLessThanOrEqual(2 * 24); // each moves and lights up
+    expect(asked.filter((path) => path.startsWith('/api/'))).toEqual([]);
+  });
+
+  test('a name that is no channel is refused with a word', async () => {
+    const page = await world.open(world.stack.page('live?channel=/contests/x'));
+    await page.getByRole('alert').getByText('“/contests/x” is not a channel').waitFor();
   });
 });
 

@@ -44,3 +44,23 @@ export function scoreboard(contest: string, ranking: readonly (readonly [string,
     },
   };
 }
+
+/** A board of many teams and problems; with `turn` every team moves. */
+export function largeScoreboard(contest: string, teams: number, problems: number, turn = 0): BackendEvent {
+  const aliases = Array.from({ length: problems }, (_, n) => `problem-${n + 1}`);
+  return {
+    type: 'scoreboard_update', timestamp: now(),
+    data: {
+      contest_alias: contest, title: 'Regional Final', start_time: now() - 3600, finish_time: now() + 3600,
+      freeze_time: now() - 60, problems: aliases.map((alias) => ({ alias })),
+      ranking: Array.from({ length: teams }, (_, place) => {
+        const team = (place + turn) % teams;
+        return {
+          username: `team-${team}`, name: `Team ${team}`, school: `School ${team % 7}`, country: team % 2 ? 'MX' : 'BR',
+          place: place + 1, points: teams - place, penalty: place,
+          problems: aliases.map((alias, n) => ({ alias, points: n % 3 ? 1 : 0, tries: 1 + (n % 2), time: 10 * n, pending: n % 5 ? 0 : 1 })),
+        };
+      }),
+    },
+  };
+}

@@ -69,7 +69,7 @@ def test_commands_that_run_prints_can_be_pasted():
 def test_demo_posts_events_that_are_taken(stack, start):
     client = stack.ws("carla").subscribed("/contest/annual-2024/admin")
     demo = start("demo", "--port", stack.publisher.port, "--certificates",
-                 stack.certificates.directory, "--events", 30, "--rate", 1000, "--seed", 7)
+                 stack.certificates.directory, "--events", 30, "--minutes", 0.2, "--seed", 7)
     assert demo.wait() == 0, demo.log()
     assert "not published" not in demo.log()
     kinds = {client.recv()["type"] for _ in range(30)}

@@ -10,11 +10,17 @@ import { FakeSocket, mount, settled } from './helpers.js';
 const CHANNEL = '/contest/a';
 const LONG = { timeout: 30_000 }; // for what surely comes
 
+/** Draws when the test says so. */
+let draws: (() => void)[] = [];
+function drawFrame(): void {
+  draws.splice(0).forEach((draw) => draw());
+}
+
 function start() {
   const service = new EventService({
     url: 'ws://h/events/', WebSocket: FakeSocket as never, fetch: null, random: () => 0,
   });
-  return createLive(service);
+  return createLive({ service, requestFrame: (draw) => draws.push(draw) });
 }
 
 function watching() {
@@ -33,6 +39,7 @@ const runUpdate = (id: string, guid: string, channel = CHANNEL) => ({
 });
 
 beforeEach(() => {
+  draws = [];
   FakeSocket.all = [];
   sessionStorage.clear();
 });
@@ -42,6 +49,7 @@ describe('the live store', () => {
     const live = watching();
     expect(live.watched.value).toMatchObject([{ name: CHANNEL, state: 'on', events: 0 }]);
     FakeSocket.last.say(runUpdate('7', 'r'));
+    drawFrame();
     expect(live.watched.value).toMatchObject([{ position: 'E:7', events: 1, recovered: 0, resets: 0 }]);
     expect(live.runs.value.map((item) => item.data.guid)).toEqual(['r']);
     live.close();
@@ -53,6 +61,7 @@ describe('the live store', () => {
     FakeSocket.last.confirm();
     FakeSocket.last.say(runUpdate('1', 'r'));
     FakeSocket.last.say(runUpdate('1', 'r', '/user/ana'));
+    drawFrame();
     expect(live.runs.value.map((item) => item.channels)).toEqual([[CHANNEL, '/user/ana']]);
     expect(live.watched.value.map((one) => one.events)).toEqual([1, 1]);
     live.close();
@@ -80,7 +89,7 @@ describe('the live store', () => {
     live.watch('/contest/b');
     const { id } = FakeSocket.last.lastOf('subscribe');
     FakeSocket.last.say({ type: 'error', error: 'forbidden', channel: '/contest/b', id, message: 'no' });
-    expect(live.problems.value.map((one) => one.text)).toEqual(['/contest/b: you have no access.']);
+    expect(live.problems.value.map((one) => one.text)).toEqual(['Access to /contest/b denied']);
     expect(live.watched.value.map((one) => one.state)).toEqual(['on', 'refused']);
     const asked = FakeSocket.last.sent.length;
     live.logIn('U');
@@ -106,10 +115,93 @@ describe('the live store', () => {
     expect(start().token.value).toBe('T');
     FakeSocket.last.say(runUpdate('1', 'r'));
     live.logOut();
+    drawFrame();
     expect([start().token.value, live.runs.value, live.watched.value]).toEqual(['', [], []]);
     expect(FakeSocket.all[0]!.isClosed).toBe(true);
     live.watch('/contest/open');
     expect(FakeSocket.all.length).toBe(2);
+    live.close();
+  });
+});
+
+describe('a busy contest', () => {
+  const board = (points: number) => ({
+    type: 'scoreboard_update', channel: CHANNEL, id: `b${points}`, timestamp: 1,
+    data: { contest_alias: 'a', ranking: [{ username: 'ana', points }] },
+  });
+
+  test('is drawn once a frame, and of its scoreboards only the newest', async () => {
+    const live = watching();
+    const root = mount(LiveView, {}, [[LIVE, live]]);
+    let changes = 0;
+    const observer = new MutationObserver(() => (changes += 1)); // called once per turn that changed anything
+    for (let round = 0; round < 3; round += 1) {
+      drawFrame();
+      await settled();
+      observer.observe(root, { childList: true, subtree: true, characterData: true });
+      for (let n = 0; n < 200; n += 1) {
+        FakeSocket.last.say(runUpdate(`${round}-${n}`, `r${round}-${n}`));
+        FakeSocket.last.say(board(1000 * round + n + 1));
+        await Promise.resolve();
+      }
+      expect([draws.length, changes]).toEqual([1, 0]);
+      drawFrame();
+      await settled();
+      await settled();
+      expect(changes).toBe(1);
+      expect(root.querySelector('.points')!.textContent!.replace(/\D/g, '')).toBe(String(1000 * round + 200));
+      expect(live.boards.value[0]!.skipped).toBe(199);
+      observer.disconnect();
+      changes = 0;
+    }
+    expect(live.watched.value[0]!.events).toBe(1200);
+    live.close();
+  });
+
+  test('leaves as many nodes after ten thousand events as after a hundred', async () => {
+    const live = watching();
+    const root = mount(LiveView, {}, [[LIVE, live]]);
+    const after = async (first: number, end: number) => {
+      for (let n = first; n < end; n += 1) {
+        FakeSocket.last.say({ ...runUpdate(`${n}`, `r${n}`), timestamp: Date.now() / 1000 });
+        if (n % 50 === 49) {
+          FakeSocket.last.say({ ...board(n), timestamp: Date.now() / 1000 });
+          drawFrame();
+          await settled();
+        }
+      }
+      return root.querySelectorAll('*:not(.latency *)').length; // how long a drawing took is told later
+    };
+    const nodes = await after(0, 200);
+    expect(await after(200, 10_000)).toBe(nodes);
+    live.close();
+  }, 120_000);
+
+  test('tells how far it is behind, until nothing more comes', async () => {
+    vi.useFakeTimers({ now: 1_000_000_000 });
+    const live = watching();
+    const say = (id: string, lateMs: number) => {
+      FakeSocket.last.say({ ...runUpdate(id, id), timestamp: (Date.now() - lateMs) / 1000 });
+      drawFrame();
+    };
+    say('1', 500_000); // this clock is 500 s ahead of the judge's
+    expect(live.behindMs.value).toBe(0);
+    say('2', 507_000);
+    expect(live.behindMs.value).toBe(7_000);
+    say('3', 500_000);
+    expect(live.behindMs.value).toBe(0);
+    say('4', 504_000);
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(live.behindMs.value).toBe(0);
+    live.close();
+    vi.useRealTimers();
+  });
+
+  test('is refused no name without a word', () => {
+    const live = watching();
+    live.tell('x');
+    live.tell('x');
+    expect(live.problems.value.map((one) => one.text)).toEqual(['x']);
     live.close();
   });
 });
@@ -123,6 +215,7 @@ describe('scoreboards', () => {
     const boards = createBoards(() => Promise.reject(new Error('not asked')));
     boards.onEvent(event({ contest_alias: 'a', ...ranking('ana') }));
     boards.onEvent(event({ contest_alias: 'a', scoreboard_type: 'admin', scoreboard: ranking('beto') }));
+    boards.draw();
     expect(boards.shown.value.map((one) => [one.isAdmin, one.board!.rows[0]!.name]))
       .toEqual([[false, 'ana'], [true, 'beto']]);
   });
@@ -136,6 +229,7 @@ describe('scoreboards', () => {
     });
     for (let n = 0; n < 3; n += 1) {
       boards.onEvent(event({ contest_alias: 'a', scoreboard_url: '/api/board' }));
+      boards.draw();
     }
     expect(asked).toEqual(['/api/board']);
     answers[0]!(ranking('ana'));
@@ -151,19 +245,24 @@ describe('scoreboards', () => {
     const boards = createBoards(ask, () => nowMs);
     const changed = event({ contest_alias: 'a', scoreboard_url: '/api/board' });
     boards.onEvent(changed);
+    boards.draw();
     await vi.waitFor(() => expect(ask).toHaveBeenCalledTimes(1), LONG);
     await new Promise((resolve) => setTimeout(resolve));
     boards.onEvent(changed);
+    boards.draw();
     expect(ask).toHaveBeenCalledTimes(1);
     expect(boards.shown.value[0]!.board).toBeNull();
     nowMs = 61_000;
     boards.onEvent(changed);
+    boards.draw();
     expect(ask).toHaveBeenCalledTimes(2);
   });
 
   test('of other sites are never fetched', () => {
     const ask = vi.fn(() => Promise.resolve(null));
-    createBoards(ask).onEvent(event({ contest_alias: 'a', scoreboard_url: 'https://evil/board' }));
+    const boards = createBoards(ask);
+    boards.onEvent(event({ contest_alias: 'a', scoreboard_url: 'https://evil/board' }));
+    boards.draw();
     expect(ask).not.toHaveBeenCalled();
   });
 });
@@ -183,6 +282,7 @@ describe('the view', () => {
       data: { contest_alias: 'a', ranking: [{ username: 'ana', points: 100 }] },
     });
     FakeSocket.last.say({ type: 'contest_update', channel: CHANNEL, id: '4', timestamp: 1, data: { event: 'extended' } });
+    drawFrame();
     await settled();
     expect(root.querySelector('.verdict')!.textContent).toBe('AC');
     expect(root.querySelector('.clarification .words')!.textContent).toBe('<img src=x>');

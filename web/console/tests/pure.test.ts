@@ -10,7 +10,7 @@ import { es } from '../src/i18n/es.js';
 import { chooseLocale, translator } from '../src/i18n/index.js';
 import { pt } from '../src/i18n/pt.js';
 import { toChannel } from '../src/live/channels.js';
-import { itemKey, toItem, verdictTone, withChannel, withItem } from '../src/live/feed.js';
+import { itemKey, toItem, verdictTone, withChannels, withItems } from '../src/live/feed.js';
 import { sincePosted } from '../src/live/latency.js';
 import { localAddress, toBoard } from '../src/live/scoreboard.js';
 import { countCharacters, parseTimestamp } from '../src/room/room.js';
@@ -29,7 +29,7 @@ describe('languages', () => {
   });
 
   test('a text is filled in once, whatever is filled in', () => {
-    expect(translator('pt-BR')('error.not_found', { channel: '{channel}$&' })).toBe('{channel}$&: não existe.');
+    expect(translator('pt-BR')('error.not_found', { channel: '{channel}$&' })).toBe('Canal não encontrado: {channel}$&');
   });
 });
 
@@ -88,9 +88,15 @@ describe('scoreboards', () => {
 
   test('come as the grader sends them', () => {
     expect(toBoard(grader)).toEqual({
-      problems: ['p'], hasPenalty: true, rows: [
-        { name: 'ana', place: 1, points: 100, penalty: 3, cells: [{ problem: 'p', points: 100, runs: 2 }], climbed: 0, scored: false },
-        { name: 'beto', place: 2, points: 0, penalty: 0, cells: [], climbed: 0, scored: false }],
+      title: '', startS: null, finishS: null, freezeS: null, problems: ['p'], hasPenalty: true, rows: [
+        {
+          username: 'ana', name: 'ana', school: '', country: '', place: 1, points: 100, penalty: 3, climbed: 0, moved: 0, scored: false,
+          cells: [{ points: 100, tries: 2, pending: 0, time: null, solved: true, first: false }],
+        },
+        {
+          username: 'beto', name: 'beto', school: '', country: '', place: 2, points: 0, penalty: 0, climbed: 0, moved: 0,
+          scored: false, cells: [null],
+        }],
     });
   });
 
@@ -99,6 +105,16 @@ describe('scoreboards', () => {
     expect(next.hasPenalty).toBe(false);
     expect(next.rows.map(({ name, place, climbed, scored }) => [name, place, climbed, scored]))
       .toEqual([['beto', 1, 1, true], ['ana', 2, -1, false]]);
+  });
+
+  test('keep the rows of which nothing changed, so that they are not drawn again', () => {
+    const board = (points: number) => ({ ranking: [{ username: 'ana', points: 9 }, { username: 'beto', points }] });
+    const first = toBoard(board(1))!;
+    const second = toBoard(board(2), first)!;
+    expect(second.rows.map((row, index) => row === first.rows[index])).toEqual([true, false]);
+    const third = toBoard(board(2), second)!; // beto no longer counts as having just scored
+    expect(third.rows.map((row) => row.scored)).toEqual([false, false]);
+    expect(toBoard(board(2), third)!.rows.every((row, index) => row === third.rows[index])).toBe(true);
   });
 
   test.each([null, 3, 'x', {}, { ranking: 7 }, { scoreboard: null }])('%j is none', (data) => {
@@ -120,22 +136,24 @@ describe('the feed', () => {
     { type: 'run_update', channel: '/contest/a', timestamp: 1, id: `${guid}${verdict}`, data: { guid, verdict } }, 1, 1500);
 
   test('shows a verdict judged anew once, on top', () => {
-    const items = [run('a', 'WA'), run('b', 'AC'), run('a', 'AC')].reduce(withItem, [] as ReturnType<typeof run>[]);
+    const items = withItems(withItems([], [run('a', 'WA'), run('b', 'AC')]), [run('a', 'AC')]);
+    expect(withItems([], [run('a', 'WA'), run('b', 'AC'), run('a', 'AC')])).toEqual(items);
     expect(items.map((item) => item.data)).toEqual([{ guid: 'a', verdict: 'AC' }, { guid: 'b', verdict: 'AC' }]);
   });
 
   test('keeps the newest hundred', () => {
     let items: ReturnType<typeof run>[] = [];
     for (let n = 0; n < 120; n += 1) {
-      items = withItem(items, run(String(n), 'AC'));
+      items = withItems(items, [run(String(n), 'AC')]);
     }
     expect([items.length, items[0]!.key]).toEqual([100, 'run_update:119']);
   });
 
   test('notes another channel of the same event, and leaves other lists alone', () => {
     const items = [run('a', 'AC')];
-    expect(withChannel(items, 'run_update:a', '/user/ana')[0]!.channels).toEqual(['/contest/a', '/user/ana']);
-    expect(withChannel(items, 'other', '/user/ana')).toBe(items);
+    expect(withChannels(items, new Map([['run_update:a', ['/user/ana', '/contest/a']]]))[0]!.channels)
+      .toEqual(['/contest/a', '/user/ana']);
+    expect(withChannels(items, new Map([['other', ['/user/ana']]]))).toBe(items);
   });
 
   test('tells apart what has no name', () => {

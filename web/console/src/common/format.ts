@@ -20,8 +20,16 @@ export function formatRate(n: number): string {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(n);
 }
 
+/** The largest time that a Date can hold; backends send anything. */
+const LAST_MS = 8.64e15;
+const isTime = (ms: number) => Math.abs(ms) <= LAST_MS;
+
 export function formatTime(ms: number): string {
-  return clock.format(new Date(ms));
+  return isTime(ms) ? clock.format(new Date(ms)) : '–';
+}
+
+export function toIsoTime(ms: number): string {
+  return isTime(ms) ? new Date(ms).toISOString() : '';
 }
 
 /** 0.4 ms, 12 ms, 1.25 s. */

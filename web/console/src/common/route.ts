@@ -2,15 +2,17 @@
 /**
  * The part of the address behind `#`: which view, and what to begin with there.
  *
- *   #/live?channel=/contest/annual-2024&token=T     #/room     #/gateway
+ *   #/live?channel=/contest/annual-2024&token=T     #/board?channel=/scoreboard/T     #/room     #/gateway
  *
  * It never reaches a server. A token in it is taken out at once, so that it is neither in the
  * history nor in a copied address.
  */
-import { ref, type Ref } from 'vue';
+import { ref, type InjectionKey, type Ref } from 'vue';
 
+/** What the navigation offers; a board fills the screen, and is opened from a scoreboard. */
 export const VIEWS = ['live', 'room', 'gateway'] as const;
-export type View = (typeof VIEWS)[number];
+const ALL_VIEWS = [...VIEWS, 'board'] as const;
+export type View = (typeof ALL_VIEWS)[number];
 
 export interface Route {
   readonly view: View;
@@ -22,11 +24,13 @@ export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const given = new URLSearchParams(query);
   return {
-    view: VIEWS.find((view) => view === path) ?? 'live',
+    view: ALL_VIEWS.find((view) => view === path) ?? 'live',
     channels: given.getAll('channel'),
     token: given.get('token') ?? '',
   };
 }
+
+export const ROUTE: InjectionKey<Readonly<Ref<Route>>> = Symbol('Route');
 
 /** The address without its token. */
 export function withoutToken(hash: string): string {

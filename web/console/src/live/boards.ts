@@ -11,13 +11,19 @@ export interface ShownBoard {
   readonly isAdmin: boolean;
   /** Null: it changed, but neither the event nor the judge behind this site shows it. */
   readonly board: Board | null;
+  /** The event's own time, or when the judge was asked. */
   readonly updatedMs: number;
   readonly skipped: number;
+  /** On which it came last. */
+  readonly channel: string;
 }
 
 export interface Boards {
   readonly shown: ShallowRef<readonly ShownBoard[]>;
+  /** Keeps the event until draw(); only the newest of each board is ever read. */
   onEvent(event: ScoreboardUpdateEvent): void;
+  /** Shows what came since the last time. */
+  draw(): void;
   /** Events are missing: what can be fetched is fetched anew. */
   refetch(): void;
   clear(): void;
@@ -26,11 +32,22 @@ export interface Boards {
 /** After a refusal the judge is not asked again for this long. */
 const REFUSED_MS = 60_000;
 
+interface Waiting {
+  readonly event: ScoreboardUpdateEvent;
+  /** How many older ones it stands for. */
+  readonly skipped: number;
+}
+
+const isAdmin = (event: ScoreboardUpdateEvent) => textField(event.data, 'scoreboard_type') === 'admin';
+const contestOf = (event: ScoreboardUpdateEvent) => textField(event.data, 'contest_alias') || event.channel;
+const keyOf = (event: ScoreboardUpdateEvent) => (isAdmin(event) ? `${contestOf(event)} admin` : contestOf(event));
+
 export function createBoards(fetchJson = fetchFromJudge, now = Date.now): Boards {
   const shown = shallowRef<readonly ShownBoard[]>([]);
   const addresses = new Map<string, string>();
   const fetching = new Map<string, { again: boolean }>();
   const refusedMs = new Map<string, number>();
+  const waiting = new Map<string, Waiting>();
 
   function show(next: ShownBoard): void {
     const others = shown.value.filter((one) => one.key !== next.key);
@@ -70,16 +87,25 @@ export function createBoards(fetchJson = fetchFromJudge, now = Date.now): Boards
   }
 
   function onEvent(event: ScoreboardUpdateEvent): void {
-    const contest = textField(event.data, 'contest_alias') || event.channel;
-    const isAdmin = textField(event.data, 'scoreboard_type') === 'admin';
-    const key = isAdmin ? `${contest} admin` : contest;
+    const key = keyOf(event);
+    const replaced = waiting.get(key);
+    waiting.set(key, {
+      event,
+      skipped: (event.skipped ?? 0) + (replaced ? replaced.skipped + 1 : 0),
+    });
+  }
+
+  function drawOne(key: string, { event, skipped }: Waiting): void {
     const last = find(key)?.board ?? null;
     const board = toBoard(event.data, last);
     const address = localAddress(event.data?.scoreboard_url);
     if (address !== null) {
       addresses.set(key, address);
     }
-    show({ key, contest, isAdmin, board: board ?? last, updatedMs: now(), skipped: event.skipped ?? 0 });
+    show({
+      key, skipped, contest: contestOf(event), isAdmin: isAdmin(event), board: board ?? last,
+      updatedMs: event.timestamp * 1000, channel: event.channel,
+    });
     if (board) {
       fetching.delete(key);
     } else {
@@ -87,12 +113,20 @@ export function createBoards(fetchJson = fetchFromJudge, now = Date.now): Boards
     }
   }
 
+  function draw(): void {
+    const due = [...waiting];
+    waiting.clear();
+    due.forEach(([key, one]) => drawOne(key, one));
+  }
+
   return {
     shown,
     onEvent,
+    draw,
     refetch: () => [...addresses.keys()].forEach((key) => void load(key)),
     clear: () => {
       shown.value = [];
+      waiting.clear();
       addresses.clear();
       fetching.clear();
       refusedMs.clear();

@@ -9,6 +9,8 @@ export interface Item<Data = unknown> {
   readonly type: string;
   readonly data: Data;
   readonly channels: readonly string[];
+  /** The event's own time. */
+  readonly atMs: number;
   readonly receivedMs: number;
   readonly posted: SincePosted | null;
   /** From its arrival to the screen; null until it is drawn. */
@@ -18,7 +20,8 @@ export interface Item<Data = unknown> {
 export type RunItem = Item<RunData>;
 export type ClarificationItem = Item<ClarificationData>;
 
-const LIMIT = 100;
+/** Kept of each list. */
+export const LIMIT = 100;
 
 /** What two events must share to be about the same thing; each event is a thing of its own else. */
 export function itemKey(event: BroadcastEvent, serial: number): string {
@@ -35,30 +38,40 @@ export function toItem(event: BroadcastEvent, serial: number, nowMs: number): It
     type: event.type,
     data: event.data ?? {},
     channels: [event.channel],
+    atMs: event.timestamp * 1000,
     receivedMs: nowMs,
     posted: sincePosted(event.timestamp, nowMs),
     drawnMs: null,
   };
 }
 
-/** Puts it on top, in place of the older one about the same thing; keeps the newest ones. */
-export function withItem<One extends Item>(items: readonly One[], item: One): One[] {
-  return [item, ...items.filter((other) => other.key !== item.key)].slice(0, LIMIT);
+/** Puts them on top, the last one first, each in place of the older one about the same thing; keeps
+ * the newest ones. */
+export function withItems<One extends Item>(items: One[], news: readonly One[]): One[] {
+  if (news.length === 0) {
+    return items;
+  }
+  const newest = new Map([...items].reverse().map((item) => [item.key, item]));
+  for (const item of news) {
+    newest.delete(item.key);
+    newest.set(item.key, item);
+  }
+  return [...newest.values()].reverse().slice(0, LIMIT);
 }
 
-/** The same event came on another channel as well. */
-export function withChannel<One extends Item>(items: One[], key: string, channel: string): One[] {
-  const isNews = (item: One) => item.key === key && !item.channels.includes(channel);
-  return items.some(isNews)
-    ? items.map((item) => (isNews(item) ? { ...item, channels: [...item.channels, channel] } : item))
+/** The same events came on other channels as well. */
+export function withChannels<One extends Item>(items: One[], more: ReadonlyMap<string, readonly string[]>): One[] {
+  const newsOf = (item: One) => (more.get(item.key) ?? []).filter((name) => !item.channels.includes(name));
+  return items.some((item) => newsOf(item).length > 0)
+    ? items.map((item) => ({ ...item, channels: [...item.channels, ...newsOf(item)] }))
     : items;
 }
 
-/** The same list when none of them is in it. */
-export function withDrawn<One extends Item>(items: One[], keys: ReadonlySet<string>, ms: number): One[] {
-  const isNews = (item: One) => item.drawnMs === null && keys.has(item.key);
+/** With how long they took to be drawn; the same list when none of them is in it. */
+export function withDrawn<One extends Item>(items: One[], drawn: ReadonlyMap<string, number>): One[] {
+  const isNews = (item: One) => item.drawnMs === null && drawn.has(item.key);
   return items.some(isNews)
-    ? items.map((item) => (isNews(item) ? { ...item, drawnMs: ms } : item))
+    ? items.map((item) => (isNews(item) ? { ...item, drawnMs: drawn.get(item.key)! } : item))
     : items;
 }
 

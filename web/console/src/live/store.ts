@@ -5,13 +5,12 @@ import {
   EventService, type BroadcastEvent, type ClientError, type ConnectionStatus,
 } from 'broadcaster-client';
 import { besidePage } from '../common/address.js';
+import { oncePerFrame, type RequestFrame } from '../common/frame.js';
 import { createBoards } from './boards.js';
 import { describeError } from './errors.js';
-import {
-  itemKey, textField, toItem, withChannel, withDrawn, withItem, type ClarificationItem, type Item,
-  type RunItem,
-} from './feed.js';
-import { afterDrawing } from './latency.js';
+import { textField, type Item } from './feed.js';
+import { createFeeds } from './feeds.js';
+import { afterDrawing, createLateness } from './latency.js';
 import { createNotifier } from './notify.js';
 
 export interface WatchedChannel {
@@ -30,7 +29,8 @@ export interface Problem {
 }
 
 const PROBLEMS_SHOWN = 5;
-const EVENTS_REMEMBERED = 500;
+/** Nothing came for so long: what is shown is all there is. */
+const CAUGHT_UP_MS = 3_000;
 const TOKEN_KEY = 'broadcaster-token';
 
 /** For this tab only; some browsers forbid even that. */
@@ -50,30 +50,28 @@ function keptToken(): string {
   }
 }
 
-/** Newest entries of a set, which remembers the order they came in. */
-function trim(set: Map<string, string>, size: number): void {
-  for (const key of set.keys()) {
-    if (set.size <= size) {
-      return;
-    }
-    set.delete(key);
-  }
+export interface LiveOptions {
+  readonly service?: EventService;
+  readonly requestFrame?: RequestFrame;
 }
 
-export function createLive(service = new EventService({ url: besidePage('events/') })) {
+export function createLive({ service = new EventService({ url: besidePage('events/') }), requestFrame }: LiveOptions = {}) {
   const status = shallowRef<ConnectionStatus>(service.status);
   const token = ref(keptToken());
   const channels = shallowReactive(new Map<string, WatchedChannel>());
-  const runs = shallowRef<RunItem[]>([]);
-  const clarifications = shallowRef<ClarificationItem[]>([]);
-  const others = shallowRef<Item[]>([]);
   const problems = shallowRef<Problem[]>([]);
   const reconnects = ref(0);
-  const lastItem = shallowRef<Item | null>(null);
+  const behindMs = ref(0);
+  const feeds = createFeeds();
   const boards = createBoards();
   const notifier = createNotifier();
-  const seen = new Map<string, string>(); // event id -> key of its item
-  const drawing = new Set<string>();
+  const lateness = createLateness();
+  const arrived = new Map<string, { events: number; position: string }>(); // by channel, not drawn yet
+  const timestamps: number[] = []; // of the events that are not drawn yet: the first and the last
+  const drawing = new Set<string>(); // keys of items that the frame under way shows
+  const drawn = new Map<string, number>(); // and of those that it has shown: in how many ms
+  const askForFrame = oncePerFrame(draw, requestFrame);
+  let caughtUp: ReturnType<typeof setTimeout> | undefined;
   let serial = 0;
   let opened = false; // since connect(): is the next opening a reconnection?
   let isWanted = false; // connected by us, and not logged out; the gateway may have ended it
@@ -87,65 +85,73 @@ export function createLive(service = new EventService({ url: besidePage('events/
     }
   }
 
-  function onDrawn(ms: number): void {
-    const keys = new Set(drawing);
-    drawing.clear();
-    runs.value = withDrawn(runs.value, keys, ms);
-    clarifications.value = withDrawn(clarifications.value, keys, ms);
-    others.value = withDrawn(others.value, keys, ms);
-    if (lastItem.value && keys.has(lastItem.value.key)) {
-      lastItem.value = { ...lastItem.value, drawnMs: ms };
+  /** All that came since the last frame, at once. */
+  function draw(): void {
+    for (const [name, { events, position }] of arrived) {
+      change(name, (now) => ({ events: now.events + events, position: position || now.position }));
+    }
+    arrived.clear();
+    feeds.draw(drawn);
+    drawn.clear();
+    boards.draw();
+    tellLateness();
+    if (drawing.size > 0) {
+      const keys = [...drawing];
+      drawing.clear();
+      afterDrawing((ms) => onDrawn(keys, ms));
     }
   }
 
-  function show(event: BroadcastEvent, item: Item): void {
-    switch (event.type) {
-      case 'run_update':
-        runs.value = withItem(runs.value, item as RunItem);
-        break;
-      case 'clarification':
-        clarifications.value = withItem(clarifications.value, item as ClarificationItem);
-        notifier.tell(item.key, textField(event.data, 'problem_alias'),
-          textField(event.data, 'answer') || textField(event.data, 'message'));
-        break;
-      case 'scoreboard_update':
-        boards.onEvent(event);
-        break;
-      default:
-        others.value = withItem(others.value, item);
+  /** How long it took is shown with the next frame. */
+  function onDrawn(keys: readonly string[], ms: number): void {
+    keys.forEach((key) => drawn.set(key, ms));
+    askForFrame();
+  }
+
+  function tellLateness(): void {
+    if (timestamps.length === 0) {
+      return;
     }
-    lastItem.value = item;
-    if (drawing.size === 0) {
-      afterDrawing(onDrawn);
-    }
+    timestamps.forEach((timestamp) => lateness.note(timestamp, Date.now()));
+    timestamps.length = 0;
+    behindMs.value = lateness.ms;
+    clearTimeout(caughtUp);
+    caughtUp = setTimeout(() => (behindMs.value = 0), CAUGHT_UP_MS);
+  }
+
+  function onNews(event: BroadcastEvent, item: Item): void {
     drawing.add(item.key);
+    timestamps[Math.min(timestamps.length, 1)] = event.timestamp;
+    if (event.type === 'scoreboard_update') {
+      boards.onEvent(event);
+    } else if (event.type === 'clarification') {
+      notifier.tell(item.key, textField(event.data, 'problem_alias'),
+        textField(event.data, 'answer') || textField(event.data, 'message'));
+    }
   }
 
   function onEvent(event: BroadcastEvent): void {
-    change(event.channel, (now) => ({
-      events: now.events + 1, position: event.position ?? now.position,
-    }));
-    const known = event.id === undefined ? undefined : seen.get(event.id);
-    if (known !== undefined) {
-      runs.value = withChannel(runs.value, known, event.channel);
-      clarifications.value = withChannel(clarifications.value, known, event.channel);
-      others.value = withChannel(others.value, known, event.channel);
-      return;
+    const before = arrived.get(event.channel);
+    arrived.set(event.channel, {
+      events: (before?.events ?? 0) + 1, position: event.position ?? before?.position ?? '',
+    });
+    const item = feeds.take(event, Date.now());
+    if (item) {
+      onNews(event, item);
     }
-    serial += 1;
-    if (event.id !== undefined) {
-      seen.set(event.id, itemKey(event, serial));
-      trim(seen, EVENTS_REMEMBERED);
-    }
-    show(event, toItem(event, serial, Date.now()));
+    askForFrame();
   }
 
   function onError(error: ClientError): void {
     if ('channel' in error && error.channel !== undefined) {
       change(error.channel, () => ({ state: 'refused' }));
     }
+    tell(describeError(error));
+  }
+
+  /** Shown until it is dismissed. */
+  function tell(text: string): void {
     serial += 1;
-    const text = describeError(error);
     const others = problems.value.filter((one) => one.text !== text);
     problems.value = [...others, { key: serial, text }].slice(-PROBLEMS_SHOWN);
   }
@@ -204,14 +210,13 @@ export function createLive(service = new EventService({ url: besidePage('events/
     opened = false;
     reconnects.value = 0;
     channels.clear();
-    seen.clear();
+    arrived.clear();
     drawing.clear();
+    drawn.clear();
+    timestamps.length = 0;
+    feeds.clear();
     boards.clear();
-    runs.value = [];
-    clarifications.value = [];
-    others.value = [];
     problems.value = [];
-    lastItem.value = null;
   }
 
   /** `again`: one that was refused. */
@@ -241,10 +246,14 @@ export function createLive(service = new EventService({ url: besidePage('events/
   const watched = computed(() => [...channels.values()]);
 
   return {
-    status, token, watched, runs, clarifications, others, problems, reconnects, lastItem, notifier,
+    status, token, watched, problems, reconnects, behindMs, notifier,
+    runs: feeds.runs, clarifications: feeds.clarifications, others: feeds.others, lastItem: feeds.lastItem,
     boards: boards.shown,
-    connect, logIn, logOut, watch, unwatch, dismiss,
-    close: () => service.close(),
+    connect, logIn, logOut, watch, unwatch, tell, dismiss,
+    close: () => {
+      clearTimeout(caughtUp);
+      service.close();
+    },
   };
 }
 

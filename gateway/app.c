@@ -148,6 +148,21 @@ static void commit_tls(void *app, const struct settings *next UNUSED, void *prep
     tls_part_free(prepared);
 }
 
+static bool has_source(const struct service_plan *plan, struct buf *out_problems)
+{
+    const struct settings *s = plan->settings;
+    if (s->broadcaster.frontend_url[0]) {
+        return true;
+    }
+    buf_addf(out_problems,
+             "Broadcaster.FrontendURL: nobody says who may see what; add to %s the line\n"
+             "  \"Broadcaster\": {\"FrontendURL\": \"https://judge.example.org\"}\n"
+             "with your judge's address, or, for users from a file, the line\n"
+             "  \"Auth\": {\"File\": \"/etc/omegaup/broadcaster/users.json\"}\n",
+             plan->cli->source.path);
+    return false;
+}
+
 /* The users file is read anew each time; the frontend stays the one of the start. */
 static bool prepare_access(const struct service_plan *plan, void **out_prepared,
                            struct buf *out_problems)
@@ -155,7 +170,7 @@ static bool prepare_access(const struct service_plan *plan, void **out_prepared,
     const struct settings *s = plan->settings;
     const char *reason;
     if (s->auth.file[0] == '\0') {
-        return true;
+        return has_source(plan, out_problems);
     }
     *out_prepared = auth_file_create(s->auth.file, &reason);
     if (!*out_prepared) {
@@ -351,35 +366,6 @@ static void app_end(void *app)
     loop_measure_lag(a->gw.loop, NULL);
 }
 
-/* ---- what the settings and files must be together ---- */
-
-static bool has_source(const struct service_plan *plan, struct buf *out_problems)
-{
-    const struct settings *s = plan->settings;
-    if (s->broadcaster.frontend_url[0] || s->auth.file[0]) {
-        return true;
-    }
-    buf_addf(out_problems,
-             "Broadcaster.FrontendURL: nobody says who may see what; add to %s the line\n"
-             "  \"Broadcaster\": {\"FrontendURL\": \"https://judge.example.org\"}\n"
-             "with your judge's address, or, for users from a file, the line\n"
-             "  \"Auth\": {\"File\": \"/etc/omegaup/broadcaster/users.json\"}\n",
-             plan->cli->source.path);
-    return false;
-}
-
-static bool check(const struct service_plan *plan, struct buf *out_problems)
-{
-    const struct settings *s = plan->settings;
-    bool ok = has_source(plan, out_problems);
-    if (s->metrics.port != 0 && (s->metrics.port == s->broadcaster.events_port)) {
-        buf_addf(out_problems, "Metrics.Port: is that of Broadcaster.EventsPort, %lld\n",
-                 (long long)s->metrics.port);
-        ok = false;
-    }
-    return ok;
-}
-
 const struct service_program gateway_program = {
     .name = "broadcaster-gateway",
     .role = "gateway",
@@ -388,7 +374,6 @@ const struct service_program gateway_program = {
     .routes = admin_routes,
     .n_routes = ARRAY_LEN(admin_routes),
     .admin_port = offsetof(struct settings, metrics.port),
-    .check = check,
     .app_size = sizeof(struct app),
     .create = app_create,
     .start = app_start,

@@ -290,24 +290,12 @@ static void render_metrics(void *app, struct buf *out)
     pub_metrics_render(&a->metrics, out);
 }
 
-static bool check(const struct service_plan *plan, struct buf *out_problems)
-{
-    const struct settings *s = plan->settings;
-    if (s->metrics.publisher_port == 0 || s->metrics.publisher_port != s->broadcaster.port) {
-        return true;
-    }
-    buf_addf(out_problems, "Metrics.PublisherPort: is that of Broadcaster.Port, %lld\n",
-             (long long)s->broadcaster.port);
-    return false;
-}
-
 const struct service_program publisher_program = {
     .name = "broadcaster-publisher",
     .role = "publisher",
     .parts = parts,
     .n_parts = ARRAY_LEN(parts),
     .admin_port = offsetof(struct settings, metrics.publisher_port),
-    .check = check,
     .app_size = sizeof(struct app),
     .create = app_create,
     .start = app_start,

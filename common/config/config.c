@@ -2,6 +2,7 @@
 /* config: the sources of settings and their order. */
 #include "common/config/config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,6 +160,19 @@ static void set_env(struct config_loading *l, const char *name, struct str path,
     }
 }
 
+/* A name or number and nothing else; a v6 number may have its brackets. */
+static bool is_host(const char *host)
+{
+    struct in6_addr v6;
+    char bare[INET6_ADDRSTRLEN];
+    size_t n = strlen(host);
+    bool in_brackets = n >= 2 && host[0] == '[' && host[n - 1] == ']';
+    (void)snprintf(bare, sizeof(bare), "%.*s", (int)MIN(n - 2 * in_brackets, sizeof(bare) - 1),
+                   host + in_brackets);
+    return strpbrk(host, "/@") == NULL &&
+           (!strchr(host, ':') || inet_pton(AF_INET6, bare, &v6) == 1);
+}
+
 /* REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD -> redis://username:password@host:port */
 static void set_redis_parts(struct config_loading *l, const struct config_source *src)
 {
@@ -170,6 +184,11 @@ static void set_redis_parts(struct config_loading *l, const struct config_source
         if (password) {
             config_warning(l, "REDIS_PASSWORD", "is ignored without REDIS_HOST");
         }
+        return;
+    }
+    if (!is_host(host)) {
+        config_error(l, "REDIS_HOST",
+                     "must be a host alone; its port is REDIS_PORT's, a URL REDIS_URL's");
         return;
     }
     if (user && !password) {

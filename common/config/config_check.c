@@ -67,11 +67,23 @@ static const char *check_channel(const char *v)
                                                 : "must be 1 to 200 characters without spaces";
 }
 
+/* "*" may stand for the first labels of a host (`*.judge.example`) and for a port. */
 static const char *check_origin(const char *v)
 {
-    bool is_word = strcmp(v, "*") == 0 || strcmp(v, "null") == 0;
-    bool ok = is_word || (strstr(v, "://") && is_printable(v));
-    return ok ? NULL : "must be a list of origins like \"https://omegaup.com\", or [\"*\"]";
+    static const char why[] = "must be a list of origins like \"https://omegaup.com\" or "
+                              "\"https://*.omegaup.com\", or [\"*\"]";
+    const char *host = strstr(v, "://");
+    if (strcmp(v, "*") == 0 || strcmp(v, "null") == 0) {
+        return NULL;
+    }
+    if (!host || memchr(v, '*', (size_t)(host - v)) || !is_printable(v)) {
+        return why;
+    }
+    host += strncmp(host, "://*.", 5) == 0 ? 5 : 3;
+    size_t n = strcspn(host, "/");
+    const char *star = memchr(host, '*', n);
+    bool is_port = star && star > host && star[-1] == ':' && (size_t)(star - host) + 1 == n;
+    return n > 0 && host[0] != ':' && (!star || is_port) ? NULL : why;
 }
 
 /* Bits of an address of this text, 0 when it is none. */

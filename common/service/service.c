@@ -13,6 +13,7 @@
 #include "common/loop.h"
 #include "common/metrics.h"
 #include "common/metrics_process.h"
+#include "common/service/checks.h"
 #include "common/service/cli.h"
 #include "common/service/limits.h"
 #include "common/service/sd_notify.h"
@@ -78,7 +79,7 @@ static bool prepare(struct service *s, struct attempt *a, struct buf *out_proble
     const struct service_plan plan = {.settings = a->settings, .cli = &s->cli};
     const struct log_options log = config_log_options(a->settings, p->name);
     bool ok = parts_prepare(p->parts, p->n_parts, &plan, &a->parts, out_problems);
-    ok = (!p->check || p->check(&plan, out_problems)) && ok;
+    ok = checks_settings(a->settings, p->role, out_problems) && ok;
     int rc = log_prepare(&log, &a->log);
     if (rc < 0) {
         buf_addf(out_problems, "Logging.File: %s: %s\n", a->settings->logging.file, strerror(-rc));
@@ -348,15 +349,14 @@ static int run(struct service *s)
 {
     struct buf reason = {0};
     bool ok = start(s, &reason);
+    buf_add(&reason, ok || reason.n > 0 ? STR_NONE : STR("out of memory"));
+    log_lines(LOG_LEVEL_ERROR, "cannot start", buf_str(&reason)); /* or warnings */
+    buf_release(&reason);
     if (ok) {
         sd_notify_ready();
         ok = loop_run(s->loop) == 0;
         log_info("stopped");
-    } else {
-        buf_add(&reason, reason.n == 0 ? STR("out of memory") : STR_NONE);
-        log_lines(LOG_LEVEL_ERROR, "cannot start", buf_str(&reason));
     }
-    buf_release(&reason);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -367,7 +367,7 @@ static bool check(struct service *s, struct buf *out_problems)
     const struct service_plan plan = {.settings = s->settings, .cli = &s->cli, .only_check = true};
     struct parts_attempt parts = {0};
     bool ok = parts_prepare(p->parts, p->n_parts, &plan, &parts, out_problems);
-    ok = (!p->check || p->check(&plan, out_problems)) && ok;
+    ok = checks_settings(s->settings, p->role, out_problems) && ok;
     parts_discard(p->parts, &parts);
     int rc = log_check(s->settings->logging.file);
     if (rc < 0) {

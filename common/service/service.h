@@ -31,10 +31,7 @@ struct service_program {
                                          argument is the struct service */
     size_t n_routes;
     size_t admin_port; /* offset of the setting, an int64_t, in struct settings */
-    /* What concerns several settings, or the command line; asked by --check-config too. False
-     * with lines of "SETTING: what" in out_problems. NULL: nothing. */
-    bool (*check)(const struct service_plan *plan, struct buf *out_problems);
-    size_t app_size; /* of the app; the service allocates it, zeroed, and frees it */
+    size_t app_size;   /* of the app; the service allocates it, zeroed, and frees it */
     /* Makes the app's parts; it neither listens nor connects yet. False with a reason. */
     bool (*create)(void *app, struct service *s, struct buf *out_reason);
     /* Every part is committed: listens, then connects. False with a reason. */

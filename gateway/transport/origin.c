@@ -50,12 +50,22 @@ static struct origin parse(struct str text)
     return o;
 }
 
+/* "*.example": every host below it, not itself. */
+static bool is_host(struct str host, struct str pattern)
+{
+    if (!str_starts(pattern, STR("*."))) {
+        return http_same_word(host, pattern);
+    }
+    struct str tail = str_after(pattern, 1);
+    return host.n > tail.n && http_same_word(str_after(host, host.n - tail.n), tail);
+}
+
 /* An entry without a scheme names a host, whatever the scheme and port; `http://localhost:*` means
- * any port. */
+ * any port, `*.judge.example` any host below that one. */
 static bool matches(const struct origin *o, const char *entry)
 {
     struct origin e = parse(str_of(entry));
-    if (!http_same_word(o->host, e.host)) {
+    if (!is_host(o->host, e.host)) {
         return false;
     }
     bool is_port = str_eq(e.port, STR("*")) || str_eq(o->port, e.port);

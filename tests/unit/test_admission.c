@@ -301,6 +301,14 @@ static void origins_are_allowed_by_list_or_by_host_name(void **state)
         {"http://localhost:*", "judge.example", "http://localhost", NULL, true},
         {"http://localhost:*", "judge.example", "https://localhost:5173", NULL, false},
         {"http://localhost:*", "judge.example", "http://localhost.evil.example", NULL, false},
+        {"https://*.judge.example", "x.example", "https://www.judge.example", NULL, true},
+        {"https://*.judge.example", "x.example", "https://a.b.Judge.Example", NULL, true},
+        {"https://*.judge.example", "x.example", "https://judge.example", NULL, false},
+        {"https://*.judge.example", "x.example", "https://.judge.example", NULL, false},
+        {"https://*.judge.example", "x.example", "https://evil-judge.example", NULL, false},
+        {"https://*.judge.example", "x.example", "http://www.judge.example", NULL, false},
+        {"https://*.judge.example", "x.example", "https://www.judge.example:8443", NULL, false},
+        {"https://*.judge.example:*", "x.example", "https://www.judge.example:8443", NULL, true},
         {"https://[::1]:*", "judge.example", "https://[::1]:5173", NULL, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -606,6 +606,7 @@ static void redis_url_is_built_from_its_parts(void **state)
         {{"REDIS_HOST=h", "REDIS_USERNAME=a@b", "REDIS_PASSWORD=p", NULL},
          "redis://a%40b:p@h:6379"},
         {{"REDIS_PORT=7", "REDIS_URL=redis://u", NULL}, "redis://u"},
+        {{"REDIS_HOST=[::1]", NULL}, "redis://[::1]:6379"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         memcpy(t->environ, rows[i].environ, sizeof(rows[i].environ));
@@ -636,6 +637,52 @@ static void redis_url_beside_its_parts_is_an_error(void **state)
     t->environ[1] = (char[]){"REDIS_USERNAME=ana"};
     load_again(t);
     assert_problems(t, "REDIS_USERNAME: needs REDIS_PASSWORD\n");
+}
+
+static void redis_host_is_a_host_alone(void **state)
+{
+    struct trial *t = *state;
+    static const char *const hosts[] = {"h:6380", "redis://h", "u@h", "[::1]:6379"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        char variable[64];
+        (void)snprintf(variable, sizeof(variable), "REDIS_HOST=%s", hosts[i]);
+        t->environ[0] = variable;
+        assert_refused(
+            t, "{}",
+            "REDIS_HOST: must be a host alone; its port is REDIS_PORT's, a URL REDIS_URL's\n");
+    }
+}
+
+static void origins_have_a_star_in_a_few_places_only(void **state)
+{
+    struct trial *t = *state;
+    static const struct {
+        const char *origin;
+        bool good;
+    } rows[] = {
+        {"*", true},
+        {"https://omegaup.com", true},
+        {"https://*.omegaup.com", true},
+        {"http://localhost:*", true},
+        {"https://*.omegaup.com:*", true},
+        {"https://omegaup.*", false},
+        {"https://*", false},
+        {"https://*omegaup.com", false},
+        {"https://a.*.com", false},
+        {"*://omegaup.com", false},
+        {"https://*.", false},
+        {"https://", false},
+        {"*.omegaup.com", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[200];
+        (void)snprintf(text, sizeof(text), "{\"Broadcaster\": {\"AllowedOrigins\": [\"%s\"]}}",
+                       rows[i].origin);
+        load(t, text);
+        if ((t->settings != NULL) != rows[i].good) {
+            fail_msg("%s", rows[i].origin);
+        }
+    }
 }
 
 static void single_url_of_a_later_source_replaces_a_list(void **state)
@@ -846,6 +893,8 @@ int main(void)
         CONFIG_TEST(empty_variables_and_those_of_kubernetes_are_ignored),
         CONFIG_TEST(redis_url_is_built_from_its_parts),
         CONFIG_TEST(redis_url_beside_its_parts_is_an_error),
+        CONFIG_TEST(redis_host_is_a_host_alone),
+        CONFIG_TEST(origins_have_a_star_in_a_few_places_only),
         CONFIG_TEST(single_url_of_a_later_source_replaces_a_list),
         CONFIG_TEST(set_takes_json_or_plain_text),
         CONFIG_TEST(wrong_set_is_an_error_without_its_value),

@@ -224,6 +224,7 @@ static int listen_for_requests(struct app *a)
                              &(struct publish_port_options){
                                  .bind = a->config.bind,
                                  .port = a->config.port,
+                                 .owns_port = !s->broadcaster.reuse_port,
                                  .tls = a->tls ? a->tls->ctx : NULL,
                                  .routes = &a->routes,
                                  .metrics = &a->metrics,

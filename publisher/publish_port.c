@@ -35,6 +35,7 @@ int publish_port_open(struct loop *l, const struct publish_port_options *o,
                   .write = WRITE_S},
         .max_strangers = LIMIT_PUBLISHER_STRANGERS,
         .max_identified = LIMIT_PUBLISHER_IDENTIFIED,
+        .owns_port = o->owns_port,
         .bodiless_type = STR("text/json"), /* only the grader sends that, and reads no body */
         .counts = {.connections = &m->http_connections,
                    .accepted = &m->http_accepted,

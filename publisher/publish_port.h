@@ -2,6 +2,7 @@
 #pragma once
 /* publish_port: what the HTTP server of the publisher is told: limits, deadlines, counters.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/compiler.h"
@@ -15,6 +16,7 @@ struct ssl_ctx_st;
 struct publish_port_options {
     const char *bind;            /* a name or number; "" = all addresses */
     uint16_t port;               /* 0: a free one */
+    bool owns_port;              /* else other publishers may listen on the same one */
     struct ssl_ctx_st *tls;      /* a reference of its own is taken; NULL: plain HTTP */
     struct routes *routes;       /* borrowed, outlives the server */
     struct pub_metrics *metrics; /* borrowed, outlives the server */

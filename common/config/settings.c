@@ -30,6 +30,8 @@ const struct setting settings_table[] = {
      "Port of the gateway. When it is set nowhere, the gateway listens on 22291 as well."},
     {"Broadcaster.Bind", NULL, SETTING_STRING, AT(broadcaster.bind), "\"\"", 0, 0, RESTART,
      "Address that both listen on; empty: all addresses."},
+    {"Broadcaster.ReusePort", NULL, SETTING_BOOL, AT(broadcaster.reuse_port), "false", 0, 0, RESTART,
+     "true: several publishers on one machine may share Port. Gateways always share EventsPort."},
     {"Broadcaster.TLS.CertFile", NULL, SETTING_STRING, AT(broadcaster.tls.cert_file),
      "\"/etc/omegaup/broadcaster/certificate.pem\"", 0, 0, BY("tls"),
      "PEM file of our certificate, the leaf first."},

@@ -28,7 +28,7 @@ struct settings {
             char *client_auth; /* "routes" or "require" */
             struct string_list client_names;
         } tls;
-        bool proxied, compression;
+        bool proxied, compression, reuse_port;
         int64_t ping_interval_ms, write_timeout_ms, publish_wait_ms, drain_ms, write_delay_ms;
         char *frontend_url; /* without a last slash; "": none */
         char *scoreboard_update_secret;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/service/revision.h"
+
 #define DEFAULT_CONFIG "/etc/omegaup/broadcaster/config.json"
 
 static const char usage[] =
@@ -146,7 +148,8 @@ int cli_print_about(const struct cli *c, const char *program)
     if (c->help) {
         buf_addf(&out, usage, program);
     } else {
-        buf_addf(&out, "%s %s\n", program, BROADCASTER_VERSION);
+        buf_addf(&out, "%s %s%s%s\n", program, BROADCASTER_VERSION,
+                 broadcaster_revision[0] ? "+" : "", broadcaster_revision);
     }
     return print(&out);
 }

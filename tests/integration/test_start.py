@@ -168,3 +168,24 @@ def test_full_stderr_does_not_stop_the_process(service_without_redis, kind):
     os.close(reading)
     process.send_signal(signal.SIGTERM)
     assert process.wait(LIMIT) == 0
+
+
+def test_second_publisher_of_a_port_starts_only_when_both_ask_for_it(service_without_redis):
+    start, stack = service_without_redis
+    stack.redis.start()
+    other = ["--set", "Metrics.PublisherPort=0"]
+
+    def listening(log):
+        return "listening role=publisher" in log.read_text()
+    for shared in (False, True):
+        options = ["--set", f"Broadcaster.ReusePort={json.dumps(shared)}"]
+        _, first, log = start("publisher", *options)
+        wait_until(lambda: listening(log), what="the first")
+        _, second, log = start("publisher", *options, *other)
+        if shared:
+            wait_until(lambda: listening(log), what="the second")
+            second.terminate()
+        assert second.wait(LIMIT) == (0 if shared else 1)
+        assert shared or "Address already in use" in log.read_text()
+        first.terminate()
+        assert first.wait(LIMIT) == 0

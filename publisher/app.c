@@ -95,6 +95,7 @@ static void commit_tls(void *app, const struct settings *next UNUSED, void *prep
     }
     if (a->tls && a->server) {
         http_server_set_tls(a->server, a->tls->ctx);
+        client_trust_set(&a->routes.trust, a->tls->ctx);
     }
 }
 
@@ -220,6 +221,7 @@ static int listen_for_requests(struct app *a)
         .metrics = &a->metrics,
         .max_body_bytes = (uint64_t)s->broadcaster.max_body_bytes,
     };
+    client_trust_set(&a->routes.trust, a->tls ? a->tls->ctx : NULL);
     return publish_port_open(service_loop(a->service),
                              &(struct publish_port_options){
                                  .bind = a->config.bind,

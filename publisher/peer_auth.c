@@ -16,7 +16,7 @@
 #include "common/http/http_text.h"
 #include "publisher/publish_tokens.h"
 
-enum { TOKENS_FILE_MAX = 1 << 20, COMMON_NAME_MAX = 64 };
+enum { TOKENS_FILE_MAX = 1 << 20, COMMON_NAME_MAX = 64, NAME_MAX_BYTES = 190 };
 
 struct peer_auth {
     struct publish_tokens tokens;
@@ -138,7 +138,8 @@ static bool common_name(X509 *cert, char out[static COMMON_NAME_MAX + 1])
     return n > 0;
 }
 
-static bool has_one_of(X509 *cert, const struct string_list *names)
+/* The first of the names that the certificate has, or NULL. */
+static const char *accepted_name(X509 *cert, const struct string_list *names)
 {
     char cn[COMMON_NAME_MAX + 1];
     bool has_cn = common_name(cert, cn);
@@ -148,27 +149,39 @@ static bool has_one_of(X509 *cert, const struct string_list *names)
                             X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS,
                             NULL) == 1 ||
             (has_cn && strcmp(cn, name) == 0)) {
-            return true;
+            return name;
         }
     }
-    return false;
+    return NULL;
 }
 
-static void name_certificate(X509 *cert, char out[static HTTP_PEER_MAX + 1])
+/* By its key, whatever names its authority has let it write into the certificate. */
+static void name_key(const X509 *cert, char out[static HTTP_PEER_MAX + 1])
 {
-    char cn[COMMON_NAME_MAX + 1];
-    if (common_name(cert, cn)) {
-        (void)snprintf(out, HTTP_PEER_MAX + 1, "cert:%s", cn);
-        return;
-    }
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-    int at = snprintf(out, HTTP_PEER_MAX + 1, "cert:sha256:");
-    if (X509_digest(cert, EVP_sha256(), digest, &n) == 1) {
+    int at = snprintf(out, HTTP_PEER_MAX + 1, "key:");
+    if (X509_pubkey_digest(cert, EVP_sha256(), digest, &n) == 1) {
         for (unsigned i = 0; i < n; i++) {
             at += snprintf(out + at, HTTP_PEER_MAX + 1 - (size_t)at, "%02x", digest[i]);
         }
     }
+}
+
+/* False: it has none of the names that are accepted. */
+static bool identify(const struct peer_auth *a, X509 *cert, char out[static HTTP_PEER_MAX + 1])
+{
+    if (a->names.n == 0) {
+        name_key(cert, out);
+        return true;
+    }
+    const char *name = accepted_name(cert, &a->names);
+    if (name && strlen(name) <= NAME_MAX_BYTES) {
+        (void)snprintf(out, HTTP_PEER_MAX + 1, "name:%s", name);
+    } else if (name) {
+        name_key(cert, out);
+    }
+    return name != NULL;
 }
 
 /* The token of `Bearer TOKEN`; empty when it is anything else. */
@@ -195,8 +208,7 @@ enum peer_verdict peer_auth_check(const struct peer_auth *a, const struct ssl_st
     }
     X509 *cert = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
     bool genuine = cert && SSL_get_verify_result(ssl) == X509_V_OK;
-    if (genuine && (a->names.n == 0 || has_one_of(cert, &a->names))) {
-        name_certificate(cert, name);
+    if (genuine && identify(a, cert, name)) {
         return PEER_KNOWN;
     }
     struct str token = bearer_token(authorization);

@@ -3,8 +3,9 @@
 /* peer_auth: is this peer an allowed publisher, and under which name?
  *
  * A client certificate that TLS has verified and that has one of the configured names, or a bearer
- * token. The name begins with "cert:", "token:" or is "loopback": it keeps the idempotency keys of
- * different publishers apart.
+ * token. What identifies it is "name:" and the accepted name, "key:" and the fingerprint of the
+ * certificate's key where no names are configured, "token:" and the token's owner, or "loopback": it
+ * keeps the idempotency keys of different publishers apart.
  */
 #include <stdbool.h>
 

@@ -130,19 +130,34 @@ static void refuse_method(struct http_exchange *x, const struct route *route)
     buf_release(&body);
 }
 
-/* True: the peer may use the route; else replied. */
+static void deny(struct http_exchange *x, enum peer_verdict verdict)
+{
+    if (verdict == PEER_FORBIDDEN) {
+        http_exchange_fail(x, 403, "the client certificate has none of the accepted names");
+    } else {
+        http_exchange_fail(x, 401, "no accepted client certificate and no known bearer token");
+    }
+}
+
+/* True: the peer may use the route; else replied. Connections of peers that are not accepted any
+ * more are not cut: Go, for one, does not repeat a POST whose connection closes under it. */
 static bool identify(const struct routes *r, struct http_exchange *x)
 {
-    switch (peer_auth_check(r->auth, x->ssl, x->head->authorization, x->peer)) {
-    case PEER_KNOWN: x->is_identified = true; return true;
-    case PEER_UNKNOWN:
-        http_exchange_fail(x, 401, "no accepted client certificate and no known bearer token");
-        return false;
-    case PEER_FORBIDDEN:
-        http_exchange_fail(x, 403, "the client certificate has none of the accepted names");
+    enum client_trust_verdict trust = client_trust_look(&r->trust, x);
+    if (x->head->is_from_browser) {
+        http_exchange_fail(x, 403, "this is for backends, and no browser is one");
         return false;
     }
-    return false;
+    enum peer_verdict verdict = peer_auth_check(r->auth, trust == CLIENT_TRUST_GOOD ? x->ssl : NULL,
+                                                x->head->authorization, x->peer);
+    if (verdict == PEER_KNOWN) {
+        x->is_identified = true;
+    } else if (x->is_identified || trust == CLIENT_TRUST_ENDED) {
+        http_exchange_fail_and_close(x, 401, "this publisher is not accepted any more");
+    } else {
+        deny(x, verdict);
+    }
+    return verdict == PEER_KNOWN;
 }
 
 static uint64_t body_limit(const struct routes *r, enum route_body body)
@@ -236,6 +251,7 @@ static void on_connected(struct http_exchange *x, void *arg)
 {
     const struct routes *r = arg;
     char name[HTTP_PEER_MAX + 1];
+    client_trust_begin(&r->trust, x);
     x->is_identified = peer_auth_check(r->auth, x->ssl, STR_NONE, name) == PEER_KNOWN;
 }
 

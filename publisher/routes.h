@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "common/http/http_server.h"
+#include "publisher/client_trust.h"
 
 struct broadcast;
 struct control;
@@ -17,6 +18,7 @@ struct routes {
     struct broadcast *broadcast;  /* borrowed */
     struct control *control;      /* borrowed */
     struct service *service;      /* borrowed */
+    struct client_trust trust;    /* set anew at a reload */
     struct pub_metrics *metrics;  /* borrowed */
     uint64_t max_body_bytes;      /* of an event */
 };

@@ -25,6 +25,8 @@ struct http_exchange {
     const void *route;            /* the handler's own, NULL at first */
     bool is_identified;           /* the handler knows the peer, from this or a former request */
     char peer[HTTP_PEER_MAX + 1]; /* the handler's own, "" at first */
+    uint64_t trusted_by;          /* the handler's own, of the connection; 0 at first: so is … */
+    int64_t trusted_until_s;      /* … this (publisher/client_trust.h) */
 };
 /* To a request of the bodiless type, and to HEAD, the body is left out. */
 void http_exchange_reply(struct http_exchange *x, const struct http_reply *r);

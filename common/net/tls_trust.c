@@ -21,6 +21,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <time.h>
 
 /* Replaces the context's trust by what is in the store, which it consumes. */
 static bool use_store(SSL_CTX *ctx, X509_STORE *store)
@@ -118,12 +119,16 @@ static int verify_own(X509_STORE_CTX *peer, X509 *own)
     return verdict;
 }
 
+static int verify_with(X509_STORE_CTX *peer, X509 *own)
+{
+    bool is_own = X509_cmp(X509_STORE_CTX_get0_cert(peer), own) == 0;
+    return is_own ? verify_own(peer, own) : X509_verify_cert(peer);
+}
+
 static int verify_peer(X509_STORE_CTX *peer, void *arg UNUSED)
 {
     const SSL *ssl = X509_STORE_CTX_get_ex_data(peer, SSL_get_ex_data_X509_STORE_CTX_idx());
-    X509 *own = SSL_get_certificate(ssl);
-    bool is_own = X509_cmp(X509_STORE_CTX_get0_cert(peer), own) == 0;
-    return is_own ? verify_own(peer, own) : X509_verify_cert(peer);
+    return verify_with(peer, SSL_get_certificate(ssl));
 }
 
 bool tls_trust_own(SSL_CTX *ctx, const char *cert_file)
@@ -139,4 +144,58 @@ bool tls_trust_own(SSL_CTX *ctx, const char *cert_file)
     SSL_CTX_set_verify_depth(ctx, 0); /* between leaf and anchor: nothing */
     SSL_CTX_set_cert_verify_callback(ctx, verify_peer, NULL);
     return use_store(ctx, store);
+}
+
+/* --- connections that live on --- */
+
+static int64_t end_of(const X509 *cert)
+{
+    struct tm end;
+    return ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1 ? (int64_t)timegm(&end) : 0;
+}
+
+static int64_t end_of_chain(const STACK_OF(X509) * chain)
+{
+    int64_t first = INT64_MAX;
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        first = MIN(first, end_of(sk_X509_value(chain, i)));
+    }
+    return first;
+}
+
+int64_t tls_trust_end(const SSL *ssl)
+{
+    const X509 *cert = SSL_get0_peer_certificate(ssl);
+    if (!cert || SSL_get_verify_result(ssl) != X509_V_OK) {
+        return 0;
+    }
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+    return chain ? MIN(end_of(cert), end_of_chain(chain)) : end_of(cert);
+}
+
+/* As OpenSSL prepares the verification in a handshake. */
+static bool prepare(X509_STORE_CTX *v, SSL_CTX *ctx, const SSL *ssl)
+{
+    X509_STORE *store = NULL;
+    return SSL_CTX_get0_verify_cert_store(ctx, &store) == 1 && store &&
+           X509_STORE_CTX_init(v, store, SSL_get0_peer_certificate(ssl),
+                               SSL_get_peer_cert_chain(ssl)) == 1 &&
+           X509_STORE_CTX_set_default(v, "ssl_client") == 1 &&
+           X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(v), SSL_CTX_get0_param(ctx)) == 1;
+}
+
+bool tls_trust_again(SSL_CTX *ctx, const SSL *ssl, int64_t *out_end)
+{
+    X509_STORE_CTX *v = X509_STORE_CTX_new();
+    bool ok = v && prepare(v, ctx, ssl);
+    if (ok) {
+        bool is_own = SSL_CTX_get_verify_depth(ctx) == 0; /* by tls_trust_own() */
+        ok = (is_own ? verify_with(v, SSL_CTX_get0_certificate(ctx)) : X509_verify_cert(v)) == 1;
+    }
+    if (ok) {
+        *out_end = end_of_chain(X509_STORE_CTX_get0_chain(v));
+    }
+    X509_STORE_CTX_free(v);
+    ERR_clear_error(); /* SSL_get_error() of another connection must not see what is over */
+    return ok;
 }

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import signal
 import socket
 import ssl
 import time
@@ -10,6 +11,7 @@ import time
 import pytest
 from support import events
 from support.http_client import Http, raw_exchange, raw_status
+from support.process import wait_until
 
 TOKEN = "publish-token-of-the-grader"
 
@@ -339,6 +341,73 @@ def test_client_names_must_match_when_set(make_stack):
     assert other.backend().post(body_of(other)).status == 403
 
 
+def reload(publisher):
+    before = publisher.metrics()['broadcaster_reloads_total{result="ok"}']
+    publisher.write_config()
+    publisher.process.signal(signal.SIGHUP)
+    wait_until(lambda: publisher.metrics()['broadcaster_reloads_total{result="ok"}'] > before,
+               what="the reload")
+
+
+@pytest.mark.parametrize("change", [("ClientCAFile", "stranger-ca.pem"),
+                                    ("ClientNames", ["somebody-else"])],
+                         ids=["authority", "name"])
+def test_publisher_not_accepted_any_more_is_told_at_its_next_request(make_stack, change):
+    stack = make_stack()
+    tls = stack.publisher.settings["Broadcaster"]["TLS"]
+    context = stack.certificates.client_context()
+    backend = stack.backend()
+    assert backend.post(body_of(stack)).status == 200
+    reload(stack.publisher)  # the same again
+    assert backend.post(body_of(stack)).status == 200
+    key, value = change
+    tls[key] = stack.certificates.path(value) if isinstance(value, str) else value
+    with socket.create_connection(("127.0.0.1", stack.publisher.port), timeout=10) as plain, \
+            context.wrap_socket(plain, server_hostname="localhost") as sock:
+        body = json.dumps(body_of(stack))
+        head = f"POST /broadcast/ HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        sock.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert sock.recv(65536).startswith(b"HTTP/1.1 100 ")
+        reload(stack.publisher)
+        sock.sendall(body.encode())
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")  # begun before
+        sock.sendall(f"{head}\r\n".encode())
+        answer = sock.recv(65536)
+        while part := sock.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 401 ") and b"\r\nConnection: close\r\n" in answer
+    answer = backend.post(body_of(stack))
+    assert (answer.status, answer.headers["connection"]) == (401, "close")
+    assert backend.connections == 1
+
+
+def test_certificate_that_ends_is_told_at_the_next_request(stack, certificates):
+    certificates.make_short("short", seconds=4)
+    backend = stack.backend(client="short")
+    assert backend.post(body_of(stack)).status == 200
+    wait_until(lambda: time.time() > certificates.ends("short") + 1, what="its end")
+    answer = backend.post(body_of(stack))
+    assert (answer.status, answer.headers["connection"]) == (401, "close")
+    assert backend.connections == 1
+
+
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode"])
+def test_browsers_may_not_publish(stack, backend, header):
+    assert backend.post(body_of(stack), headers={header: "x"}).status == 403
+    assert backend.get("/health", **{header: "x"}).status == 200
+
+
+def test_keys_of_requests_belong_to_the_publishers_key_and_not_to_its_name(stack, certificates):
+    certificates.make_namesake("namesake", of="client")
+    headers = {"Idempotency-Key": f"shared-{stack.place().contest}"}
+    body = body_of(stack)
+    first = stack.backend().post(body, headers=headers)
+    other = stack.backend(client="namesake").post(body, headers=headers)
+    again = stack.backend().post(body, headers=headers)
+    assert (first.status, other.status, again.status) == (200, 200, 200)
+    assert first.json()["id"] == again.json()["id"] != other.json()["id"]
+
+
 def test_client_auth_require_asks_everybody(make_stack):
     stack = make_stack(settings={"Broadcaster": {"TLS": {"ClientAuth": "require"}}})
     assert stack.backend().get("/health").status == 200
@@ -366,6 +435,23 @@ def test_insecure_serves_plain_http_on_loopback(make_stack, tmp_path):
     backend = Http(service.port)
     assert backend.post(events.contest_update(place)).status == 200
     assert client.recv()["type"] == "contest_update"
+
+
+def test_strangers_lock_nobody_out(make_stack):
+    stack = make_stack()
+    backend = stack.backend()
+    assert backend.post(body_of(stack)).status == 200
+    strangers = [socket.create_connection(("127.0.0.1", stack.publisher.port), timeout=10)
+                 for _ in range(1000)]
+    try:
+        assert backend.post(body_of(stack)).status == 200
+        assert stack.backend().post(body_of(stack)).status == 200
+        assert stack.backend(client=None).get("/health").status == 200
+        assert stack.publisher.metrics()["broadcaster_http_connections"] <= 512 + 5
+        assert backend.connections == 1
+    finally:
+        for stranger in strangers:
+            stranger.close()
 
 
 # --- idempotency, deauthenticate, scoreboard tokens ------------------------------------------------

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/server_text.h"
+
 enum {
     DATA_CONTEST,
     DATA_PROBLEMSET,
@@ -138,8 +140,13 @@ bool publish_documented(struct publish_parse *p)
     struct publish_request *r = p->request;
 
     r->form = PUBLISH_DOCUMENTED;
-    if (!publish_type(p, &p->outer[OUTER_TYPE]) ||
-        !publish_int(p, &p->outer[OUTER_TIMESTAMP], &r->event.timestamp_s)) {
+    if (!publish_type(p, &p->outer[OUTER_TYPE])) {
+        return false;
+    }
+    if (server_word_is(r->event.type_name)) {
+        return publish_fail(p, "type", "a word of the gateway's own messages");
+    }
+    if (!publish_int(p, &p->outer[OUTER_TIMESTAMP], &r->event.timestamp_s)) {
         return false;
     }
     if (!yyjson_is_obj(p->outer[OUTER_DATA].value)) {

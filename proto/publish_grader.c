@@ -12,6 +12,7 @@
 #include "proto/publish_grader.h"
 
 #include "common/buf.h"
+#include "proto/server_text.h"
 
 enum message_field {
     MESSAGE_TYPE,
@@ -176,7 +177,11 @@ static bool parse_message_object(struct publish_parse *p, yyjson_val *root)
     if (!publish_find(p, root, json_trim(p->request->event.text), fields, MESSAGE_FIELDS)) {
         return false;
     }
-    if (fields[MESSAGE_DATA].value && yyjson_is_str(fields[MESSAGE_TYPE].value)) {
+    yyjson_val *type = fields[MESSAGE_TYPE].value;
+    if (yyjson_is_str(type) && server_word_is(json_str(type))) {
+        return set_any_json(p); /* documented clients must not take it for the gateway's */
+    }
+    if (fields[MESSAGE_DATA].value && yyjson_is_str(type)) {
         return publish_type(p, &fields[MESSAGE_TYPE]) && set_inner_data(p, &fields[MESSAGE_DATA]);
     }
     const struct shape *shape = shape_of(fields);

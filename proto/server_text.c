@@ -9,6 +9,32 @@ static void begin(struct buf *b, struct str type)
     buf_add_json(b, type);
 }
 
+static const struct str words[SERVER_WORDS] = {
+#define WORD(name, text) [SERVER_WORD_##name] = {text, sizeof(text) - 1},
+    SERVER_WORD_LIST(WORD)
+#undef WORD
+};
+
+struct str server_word_str(enum server_word w)
+{
+    return words[w];
+}
+
+bool server_word_is(struct str type)
+{
+    for (size_t i = 0; i < SERVER_WORDS; i++) {
+        if (str_eq(type, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void begin_own(struct buf *b, enum server_word w)
+{
+    begin(b, words[w]);
+}
+
 /* ,"KEY": */
 static void add_key(struct buf *b, struct str key)
 {
@@ -46,7 +72,7 @@ static void end_answer(struct buf *b, struct str id)
 
 void server_text_auth_success(struct buf *b, struct str id, struct str username)
 {
-    begin(b, STR("auth_success"));
+    begin_own(b, SERVER_WORD_AUTH_SUCCESS);
     add_string(b, STR("username"), username);
     end_answer(b, id);
 }
@@ -54,7 +80,7 @@ void server_text_auth_success(struct buf *b, struct str id, struct str username)
 void server_text_subscribed(struct buf *b, struct str id, struct str channel,
                             const struct position *p, enum recovered r)
 {
-    begin(b, STR("subscribed"));
+    begin_own(b, SERVER_WORD_SUBSCRIBED);
     add_string(b, STR("channel"), channel);
     add_position(b, p);
     if (r != RECOVERED_UNASKED) {
@@ -66,21 +92,21 @@ void server_text_subscribed(struct buf *b, struct str id, struct str channel,
 
 void server_text_unsubscribed(struct buf *b, struct str id, struct str channel)
 {
-    begin(b, STR("unsubscribed"));
+    begin_own(b, SERVER_WORD_UNSUBSCRIBED);
     add_string(b, STR("channel"), channel);
     end_answer(b, id);
 }
 
 void server_text_pong(struct buf *b, struct str id)
 {
-    begin(b, STR("pong"));
+    begin_own(b, SERVER_WORD_PONG);
     end_answer(b, id);
 }
 
 void server_text_error(struct buf *b, struct str id, enum error_code code, struct str channel,
                        const char *message)
 {
-    begin(b, STR("error"));
+    begin_own(b, SERVER_WORD_ERROR);
     add_string(b, STR("error"), str_of(error_code_str(code)));
     if (channel.n > 0) {
         add_string(b, STR("channel"), channel);
@@ -91,7 +117,7 @@ void server_text_error(struct buf *b, struct str id, enum error_code code, struc
 
 void server_text_reset(struct buf *b, struct str channel, const struct position *p)
 {
-    begin(b, STR("reset"));
+    begin_own(b, SERVER_WORD_RESET);
     add_string(b, STR("channel"), channel);
     add_position(b, p);
     end(b);
@@ -99,7 +125,7 @@ void server_text_reset(struct buf *b, struct str channel, const struct position 
 
 void server_text_position(struct buf *b, struct str channel, const struct position *p)
 {
-    begin(b, STR("position"));
+    begin_own(b, SERVER_WORD_POSITION);
     add_string(b, STR("channel"), channel);
     add_position(b, p);
     end(b);
@@ -107,14 +133,14 @@ void server_text_position(struct buf *b, struct str channel, const struct positi
 
 void server_text_revoked(struct buf *b, struct str channel)
 {
-    begin(b, STR("revoked"));
+    begin_own(b, SERVER_WORD_REVOKED);
     add_string(b, STR("channel"), channel);
     end(b);
 }
 
 void server_text_reconnect(struct buf *b, unsigned after_ms, unsigned deadline_ms)
 {
-    begin(b, STR("reconnect"));
+    begin_own(b, SERVER_WORD_RECONNECT);
     add_key(b, STR("after"));
     buf_add_u64(b, after_ms);
     add_key(b, STR("deadline"));

@@ -9,6 +9,27 @@
 #include "proto/event.h"
 #include "proto/position.h"
 
+/* The types of a gateway's own messages. No event may be of one, or a publisher could tell clients
+ * that a channel was taken away from them, or which position to go on from. */
+#define SERVER_WORD_LIST(X)                                                                        \
+    X(AUTH_SUCCESS, "auth_success")                                                                \
+    X(SUBSCRIBED, "subscribed")                                                                    \
+    X(UNSUBSCRIBED, "unsubscribed")                                                                \
+    X(PONG, "pong")                                                                                \
+    X(ERROR, "error")                                                                              \
+    X(REVOKED, "revoked")                                                                          \
+    X(RESET, "reset")                                                                              \
+    X(RECONNECT, "reconnect")                                                                      \
+    X(POSITION, "position")
+enum server_word {
+#define WORD(name, text) SERVER_WORD_##name,
+    SERVER_WORD_LIST(WORD)
+#undef WORD
+        SERVER_WORDS
+};
+struct str server_word_str(enum server_word w);
+bool server_word_is(struct str type); /* one of them */
+
 enum recovered { RECOVERED_UNASKED, RECOVERED_NO, RECOVERED_YES };
 
 void server_text_auth_success(struct buf *b, struct str id, struct str username);

@@ -158,8 +158,7 @@ local function append(t)
     local log = t.name .. ':log'
     if t.mint then
         -- HSET first: a full Redis refuses it, but not DEL.
-        call('HSET', t.pos, 'e', t.epoch, 'r', history, 'm', now_text)
-        call('HDEL', t.pos, 'b', 'b0')
+        call('HSET', t.pos, 'e', t.epoch, 'r', history, 'm', now_text, 'b', '0', 'b0', '0')
         call('DEL', log, t.name .. ':state:public', t.name .. ':state:private')
     end
     t.offset = t.offset + 1

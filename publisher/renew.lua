@@ -21,22 +21,24 @@ local history = string.match(server, 'run_id:(%x+)') .. ':' ..
     string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- Whole seconds that have passed; one more may have begun.
-local started = now - (tonumber(string.match(server, 'uptime_in_seconds:(%d+)')) + 1) * 1000
+-- Known to the second: its end, since nothing was acknowledged elsewhere while this server started.
+local started = (time[1] - tonumber(string.match(server, 'uptime_in_seconds:(%d+)')) + 1) * 1000
 local renewed = 0
 for i, name in ipairs(KEYS) do
     local pos = name .. ':pos'
     local f = redis.call('HMGET', pos, 'r', 'm')
-    local begun = f[1] == history and (tonumber(f[2]) or 0) or started -- 0: by an earlier version
-    if begun > now then
-        begun = 0 -- the clock was set back: who knows how far
+    local begun = started
+    if f[1] == history then
+        begun = tonumber(f[2]) or 0 -- by an earlier version: who knows when
+        if begun > now then
+            begun = 0 -- the clock was set back: who knows how far
+        end
     end
     local age = tonumber(ARGV[i + 1]) * (1 - CLOCKS_DIFFER)
     if age <= now - begun then
         -- HSET first: a full Redis refuses it, but not DEL.
         redis.call('HSET', pos, 'e', ARGV[1], 'o', '1', 'b0', '1', 'r', history, 'm',
-            string.format('%d', now))
-        redis.call('HDEL', pos, 'b', 'l')
+            string.format('%d', now), 'b', '0', 'l', '')
         redis.call('DEL', name .. ':log', name .. ':state:public', name .. ':state:private')
         redis.call('PEXPIRE', pos, 604800000)
         renewed = renewed + 1

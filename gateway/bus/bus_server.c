@@ -39,6 +39,7 @@ struct bus_server {
     uint64_t beat_ms;       /* when the last beat came; 0: none yet */
     uint64_t other_ms;      /* when links were made anew because of a beat of another history */
     uint64_t other_pair;    /* hash of that one and of ours */
+    bool is_listed;         /* P:servers was there when it was read */
     bool agrees;            /* publishers and gateways here know the same list of servers */
     bool is_heard;          /* a probe has come back since both links are ready */
     bool is_up;             /* as the owner was last told */
@@ -110,10 +111,11 @@ static void restart_both(struct bus_server *b, const char *why)
 static void on_servers(const struct redis_reply *r, void *arg)
 {
     struct bus_server *b = arg;
-    if (!r || r->type != REPLY_TEXT) {
+    if (!r || (r->type != REPLY_TEXT && r->type != REPLY_NIL)) {
         return; /* asked again at the next sign of life */
     }
-    bool agrees = str_eq(r->text, b->o.list_digest);
+    b->is_listed = r->type == REPLY_TEXT;
+    bool agrees = !b->is_listed || str_eq(r->text, b->o.list_digest);
     if (!agrees) {
         log_error("another list of redis servers is in use: not ready until P:servers says ours",
                   LF_U64("server", b->o.index));
@@ -122,16 +124,14 @@ static void on_servers(const struct redis_reply *r, void *arg)
     note_links(b);
 }
 
-/* Whoever comes first says which list of servers this is; the others compare. */
+/* Publishers say which list of servers this is; while none has said it, nobody disagrees. */
 static void check_list(struct bus_server *b)
 {
     char name[NAME_MAX_BYTES];
     struct str key = {name, full_name(b, STR("servers"), name)};
-    struct str set[] = {STR("SET"), key, b->o.list_digest, STR("NX")};
     struct str get[] = {STR("GET"), key};
     const struct redis_asker who = {.fn = on_servers, .arg = b};
-    if (!redis_link_command(b->reader, NULL, ARRAY_LEN(set), set) ||
-        !redis_link_command(b->reader, &who, ARRAY_LEN(get), get)) {
+    if (!redis_link_command(b->reader, &who, ARRAY_LEN(get), get)) {
         log_debug("list of servers not compared");
     }
 }
@@ -177,7 +177,7 @@ static void check_liveness(void *arg)
         restart_both(b, "publishers' beats stay away");
         return;
     }
-    if (!b->agrees) {
+    if (!b->agrees || !b->is_listed) {
         check_list(b);
     }
     send_probe(b);

@@ -137,6 +137,13 @@ def test_any_other_text_reaches_documented_clients_as_message(stack, listeners):
     assert (message["type"], message["data"]) == ("message", {"hello": [1, 2]})
 
 
+def test_text_with_a_word_of_the_gateway_is_only_a_message(stack, listeners):
+    text = '{"type":"revoked","channel":"%s","data":{"position":"x"}}' % CONTEST
+    stack.post({"contest": REFERENCE_CONTEST, "public": True, "message": text})
+    message = json.loads(received(stack, listeners)[CONTEST][0])
+    assert (message["type"], message["data"]) == ("message", json.loads(text))
+
+
 def test_event_on_several_channels_of_one_client_comes_once_each_with_one_id(stack):
     client = stack.ws("contestant1").subscribed(CONTEST, USER)
     answer = stack.post(events.REFERENCE["run_update"])

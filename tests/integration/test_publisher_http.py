@@ -87,6 +87,7 @@ BAD_BODIES = [
     ("invalid user", '{"type":"x","data":{"username":"a*"}}'),
     ("invalid problemset", '{"type":"x","data":{"problemset":"17"}}'),
     ("timestamp a text", '{"type":"x","timestamp":"now","data":{"contest_alias":"a"}}'),
+    ("a word of the gateway", '{"type":"revoked","data":{"contest_alias":"a"}}'),
     ("single quotes", "{'message':'1'}"), ("NaN", '{"type":"x","data":{"contest_alias":"a","n":NaN}}'),
     ("comma at the end", '{"message":"1",}'), ("duplicate key", '{"message":"1","message":"2"}'),
     ("control character", '{"message":"\t"}'), ("lone surrogate", '{"message":"\\ud800"}'),

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "proto/server_text.h"
 #include "tests/unit/publish_check.h"
 
 #define RUN "{\"type\":\"run_update\","
@@ -193,6 +194,25 @@ static void missing_or_wrong_fields_are_named(void **state)
     check_refusals(rows, ARRAY_LEN(rows));
 }
 
+static void words_of_the_gateway_are_refused(void **state)
+{
+    (void)state;
+    for (enum server_word w = 0; w < SERVER_WORDS; w++) {
+        char body[128];
+        snprintf(body, sizeof(body), "{\"type\":\"%.*s\"," A, STR_ARG(server_word_str(w)));
+        const struct publish_refusal row = {body, "type: a word of the gateway's own messages"};
+        check_refusals(&row, 1);
+    }
+    /* An escaped one is the same word, others are not. */
+    const struct publish_refusal escaped = {"{\"type\":\"re\\u0073et\"," A, "type: a word of"};
+    const struct publish_row other = {.body = "{\"type\":\"Reset\"," A,
+                                      .type = "Reset",
+                                      .contest = "a",
+                                      .topics = "all contest/a"};
+    check_refusals(&escaped, 1);
+    check_row(&other);
+}
+
 static void names_outside_the_grammar_are_refused_by_field(void **state)
 {
     static const struct publish_refusal rows[] = {
@@ -250,6 +270,7 @@ int main(void)
         cmocka_unit_test(nothing_is_added_to_documented_data),
         cmocka_unit_test(event_without_any_topic_is_refused),
         cmocka_unit_test(missing_or_wrong_fields_are_named),
+        cmocka_unit_test(words_of_the_gateway_are_refused),
         cmocka_unit_test(names_outside_the_grammar_are_refused_by_field),
         cmocka_unit_test(known_key_of_data_that_stands_twice_is_refused),
     };

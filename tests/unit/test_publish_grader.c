@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "proto/server_text.h"
 #include "tests/unit/publish_check.h"
 
 /* Most tests give the message as it is; the body around it is made here, PHP's escapes included. */
@@ -374,6 +375,28 @@ static void any_other_json_is_a_message_and_stays_as_it_is(void **state)
     check_messages(rows, ARRAY_LEN(rows));
 }
 
+static void words_of_the_gateway_are_a_message(void **state)
+{
+    (void)state;
+    for (enum server_word w = 0; w < SERVER_WORDS; w++) {
+        char text[128], body[256];
+        int n = snprintf(text, sizeof(text),
+                         "{\"type\":\"%.*s\",\"data\":{\"channel\":\"/contest/a\"}}",
+                         STR_ARG(server_word_str(w)));
+        struct buf quoted = {0};
+        buf_add_json(&quoted, (struct str){text, (size_t)n});
+        snprintf(body, sizeof(body), "{\"contest\":\"a\",\"message\":%.*s}",
+                 STR_ARG(buf_str(&quoted)));
+        buf_release(&quoted);
+        check_row(&(struct publish_row){.body = body,
+                                        .type = "message",
+                                        .data = text,
+                                        .text = text,
+                                        .contest = "a",
+                                        .topics = "all contest/a"});
+    }
+}
+
 static void message_nested_too_deep_is_refused(void **state)
 {
     char message[2 * 65];
@@ -446,6 +469,7 @@ int main(void)
         cmocka_unit_test(names_that_data_has_stay_as_they_are),
         cmocka_unit_test(problem_of_a_run_may_come_from_its_alias),
         cmocka_unit_test(any_other_json_is_a_message_and_stays_as_it_is),
+        cmocka_unit_test(words_of_the_gateway_are_a_message),
         cmocka_unit_test(message_nested_too_deep_is_refused),
         cmocka_unit_test(data_of_every_shape_is_one_json_value_after_the_envelope),
     };

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -127,6 +128,34 @@ static struct event sample(void)
     return e;
 }
 
+/* Whatever a gateway can say by itself begins with a word of the table, and each word is said. */
+static void every_text_but_an_events_begins_with_a_word_of_the_table(void **state)
+{
+    (void)state;
+    struct buf texts[SERVER_WORDS] = {{0}};
+    const struct str channel = STR("/contest/a");
+    server_text_auth_success(&texts[SERVER_WORD_AUTH_SUCCESS], STR_NONE, STR("ana"));
+    server_text_subscribed(&texts[SERVER_WORD_SUBSCRIBED], STR_NONE, channel, &place,
+                           RECOVERED_YES);
+    server_text_unsubscribed(&texts[SERVER_WORD_UNSUBSCRIBED], STR_NONE, channel);
+    server_text_pong(&texts[SERVER_WORD_PONG], STR_NONE);
+    server_text_error(&texts[SERVER_WORD_ERROR], STR_NONE, ERROR_FORBIDDEN, channel, NULL);
+    server_text_revoked(&texts[SERVER_WORD_REVOKED], channel);
+    server_text_reset(&texts[SERVER_WORD_RESET], channel, &place);
+    server_text_reconnect(&texts[SERVER_WORD_RECONNECT], 1, 2);
+    server_text_position(&texts[SERVER_WORD_POSITION], channel, &place);
+    for (enum server_word w = 0; w < SERVER_WORDS; w++) {
+        char begin[64];
+        snprintf(begin, sizeof(begin), "{\"type\":\"%.*s\"", STR_ARG(server_word_str(w)));
+        assert_true(str_starts(buf_str(&texts[w]), str_of(begin)));
+        assert_true(server_word_is(server_word_str(w)));
+        buf_release(&texts[w]);
+    }
+    assert_false(server_word_is(STR("message")));
+    assert_false(server_word_is(STR("run_update")));
+    assert_false(server_word_is(STR("")));
+}
+
 static void event_is_this_text(void **state)
 {
     struct event e = sample();
@@ -170,6 +199,7 @@ int main(void)
         cmocka_unit_test(errors_name_code_channel_and_sentence),
         cmocka_unit_test(error_without_message_says_its_own_sentence),
         cmocka_unit_test(notices_are_these_texts),
+        cmocka_unit_test(every_text_but_an_events_begins_with_a_word_of_the_table),
         cmocka_unit_test(event_is_this_text),
         cmocka_unit_test(event_without_data_stays_json),
     };

@@ -366,6 +366,11 @@ static void app_end(void *app)
     loop_measure_lag(a->gw.loop, NULL);
 }
 
+static bool has_tls(const struct cli *cli UNUSED, const struct settings *s)
+{
+    return !s->broadcaster.proxied;
+}
+
 const struct service_program gateway_program = {
     .name = "broadcaster-gateway",
     .role = "gateway",
@@ -374,6 +379,7 @@ const struct service_program gateway_program = {
     .routes = admin_routes,
     .n_routes = ARRAY_LEN(admin_routes),
     .admin_port = offsetof(struct settings, metrics.port),
+    .has_tls = has_tls,
     .app_size = sizeof(struct app),
     .create = app_create,
     .start = app_start,

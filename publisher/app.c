@@ -293,12 +293,18 @@ static void render_metrics(void *app, struct buf *out)
     pub_metrics_render(&a->metrics, out);
 }
 
+static bool has_tls(const struct cli *cli, const struct settings *s UNUSED)
+{
+    return !cli->insecure;
+}
+
 const struct service_program publisher_program = {
     .name = "broadcaster-publisher",
     .role = "publisher",
     .parts = parts,
     .n_parts = ARRAY_LEN(parts),
     .admin_port = offsetof(struct settings, metrics.publisher_port),
+    .has_tls = has_tls,
     .app_size = sizeof(struct app),
     .create = app_create,
     .start = app_start,

@@ -24,6 +24,8 @@ static const char usage[] =
     "  --strict                 an unknown key in the settings is an error, not a warning\n"
     "  --check-config           checks the settings and the files that they name, and\n"
     "                           exits; makes and connects nothing\n"
+    "  --check-config=online    the same, then connects to Redis and the frontend and says what\n"
+    "                           is good and what is not\n"
     "  --dump-config            prints the effective settings, secrets masked, and exits\n"
     "  --version                prints the version and exits\n"
     "  --help                   prints this and exits\n"
@@ -35,6 +37,7 @@ struct option {
     struct str name;
     bool *flag;         /* a flag's variable, or NULL */
     const char **value; /* a text's variable; both NULL: --set */
+    bool *online;       /* set by "=online", or NULL */
 };
 
 static bool complain(const char *what, const char *argument)
@@ -46,6 +49,11 @@ static bool complain(const char *what, const char *argument)
 /* "=true" and "=false" as Go's flags take them. */
 static bool set_flag(const struct option *o, const char *argument, const char *value)
 {
+    bool is_online = o->online && value && strcmp(value, "online") == 0;
+    if (is_online) {
+        *o->online = *o->flag = true;
+        return true;
+    }
     if (value && strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
         return complain("takes no value but true or false", argument);
     }
@@ -88,15 +96,15 @@ static bool parse_all(int argc, char **argv, struct cli *c)
     const char *config = NULL;
     bool strict = false;
     const struct option options[] = {
-        {STR("config"), NULL, &config},
-        {STR("set"), NULL, NULL},
-        {STR("bind"), NULL, &c->bind},
-        {STR("insecure"), &c->insecure, NULL},
-        {STR("strict"), &strict, NULL},
-        {STR("check-config"), &c->check_config, NULL},
-        {STR("dump-config"), &c->dump_config, NULL},
-        {STR("version"), &c->version, NULL},
-        {STR("help"), &c->help, NULL},
+        {STR("config"), NULL, &config, NULL},
+        {STR("set"), NULL, NULL, NULL},
+        {STR("bind"), NULL, &c->bind, NULL},
+        {STR("insecure"), &c->insecure, NULL, NULL},
+        {STR("strict"), &strict, NULL, NULL},
+        {STR("check-config"), &c->check_config, NULL, &c->check_online},
+        {STR("dump-config"), &c->dump_config, NULL, NULL},
+        {STR("version"), &c->version, NULL, NULL},
+        {STR("help"), &c->help, NULL, NULL},
     };
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] != '-' || strcmp(argv[i], "-") == 0 || strcmp(argv[i], "--") == 0) {

@@ -11,8 +11,9 @@
 struct cli {
     struct config_source source; /* its `sets` points into argv */
     bool check_config, dump_config, version, help;
-    bool insecure;    /* publisher: plain HTTP */
-    const char *bind; /* --bind ADDRESS, or NULL */
+    bool check_online; /* --check-config=online: check_config is set, too */
+    bool insecure;     /* publisher: plain HTTP */
+    const char *bind;  /* --bind ADDRESS, or NULL */
 };
 /* Prints what is wrong to stderr and returns false, or fills *out. cli_release() frees it. */
 MUST_CHECK bool cli_parse(int argc, char **argv, struct cli *out);

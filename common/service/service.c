@@ -16,6 +16,7 @@
 #include "common/service/checks.h"
 #include "common/service/cli.h"
 #include "common/service/limits.h"
+#include "common/service/online.h"
 #include "common/service/sd_notify.h"
 
 enum { LOOK_EVERY_MS = 50 };
@@ -376,6 +377,15 @@ static bool check(struct service *s, struct buf *out_problems)
     return ok && rc == 0;
 }
 
+/* Whatever the files say: the rest is of interest, too. */
+static bool check_online(const struct service *s, struct buf *out_problems)
+{
+    const struct log_options log = {.level = LOG_LEVEL_WARN, .ident = s->program->name};
+    return log_setup(&log) == 0 &&
+           online_check(s->settings, s->program->role, s->program->has_tls(&s->cli, s->settings),
+                        out_problems);
+}
+
 static int load_and_run(struct service *s)
 {
     struct buf problems = {0};
@@ -383,6 +393,7 @@ static int load_and_run(struct service *s)
     bool ok = s->settings != NULL;
     if (ok && s->cli.check_config) {
         ok = check(s, &problems);
+        ok = (!s->cli.check_online || check_online(s, &problems)) && ok;
     }
     int status;
     if (!ok || s->cli.check_config || s->cli.dump_config) {

@@ -31,7 +31,9 @@ struct service_program {
                                          argument is the struct service */
     size_t n_routes;
     size_t admin_port; /* offset of the setting, an int64_t, in struct settings */
-    size_t app_size;   /* of the app; the service allocates it, zeroed, and frees it */
+    /* Does it serve TLS itself with these? */
+    bool (*has_tls)(const struct cli *cli, const struct settings *s);
+    size_t app_size; /* of the app; the service allocates it, zeroed, and frees it */
     /* Makes the app's parts; it neither listens nor connects yet. False with a reason. */
     bool (*create)(void *app, struct service *s, struct buf *out_reason);
     /* Every part is committed: listens, then connects. False with a reason. */

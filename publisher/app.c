@@ -8,6 +8,7 @@
 #include "common/http/http_server.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/redis/redis_access.h"
 #include "common/service/cli.h"
 #include "common/service/tls_part.h"
 #include "publisher/broadcast.h"
@@ -111,12 +112,34 @@ static void commit_history(void *app, const struct settings *next UNUSED, void *
     bus_writers_configure(a->writers, &a->config.writer);
 }
 
+static bool prepare_redis(const struct service_plan *plan, void **out_prepared,
+                          struct buf *out_problems)
+{
+    const char *reason;
+    *out_prepared = redis_access_create(plan->settings, &reason);
+    if (!*out_prepared) {
+        buf_addf(out_problems, "%s\n", reason);
+    }
+    return *out_prepared != NULL;
+}
+
+static void commit_redis(void *app, const struct settings *next UNUSED, void *prepared)
+{
+    bus_writers_use_access(((struct app *)app)->writers, prepared);
+}
+
+static void discard_redis(void *prepared)
+{
+    (void)redis_access_free(prepared);
+}
+
 /* "settings" first: the others read what it has made. */
 static const struct service_part parts[] = {
     {"settings", NULL, commit_settings, NULL},
     {"publishers", prepare_publishers, commit_publishers, discard_publishers},
     {"tls", prepare_tls, commit_tls, tls_part_free},
     {"refresh", NULL, commit_refresh, NULL},
+    {"redis", prepare_redis, commit_redis, discard_redis},
     {"history", NULL, commit_history, NULL},
 };
 

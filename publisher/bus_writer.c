@@ -356,6 +356,7 @@ static int create_link(struct bus_writer *w, const struct bus_writer_options *o)
                              &(struct redis_link_options){
                                  .name = "writer",
                                  .url = o->url,
+                                 .access = o->access,
                                  .handler = &link_handler,
                                  .arg = w,
                                  .scripts = w->scripts,

@@ -58,10 +58,11 @@ struct bus_writer_settings {
     int64_t history_events, history_ms, history_bytes;
 };
 struct bus_writer_options {
-    const struct redis_url *url;   /* borrowed, outlives the writer */
-    const char *prefix;            /* P; copied */
-    struct str list_digest;        /* what P:servers must say; borrowed, outlives the writer */
-    struct redis_script **scripts; /* others to load; borrowed, outlive the writer */
+    const struct redis_url *url;        /* borrowed, outlives the writer */
+    struct redis_access *const *access; /* redis_link.h */
+    const char *prefix;                 /* P; copied */
+    struct str list_digest;             /* what P:servers must say; borrowed, outlives the writer */
+    struct redis_script **scripts;      /* others to load; borrowed, outlive the writer */
     size_t n_scripts;
     struct bus_writer_settings settings;
     size_t max_event_bytes;      /* of a request's body */

@@ -7,12 +7,14 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/redis/redis_access.h"
 #include "common/redis/redis_url.h"
 #include "common/redis/server_list.h"
 #include "publisher/pub_metrics.h"
 
 struct bus_writers {
     struct redis_url urls[SERVER_LIST_MAX];   /* owned */
+    struct redis_access *access;              /* owned */
     struct bus_writer *each[SERVER_LIST_MAX]; /* owned */
     unsigned n;
     struct pub_metrics *metrics; /* borrowed */
@@ -36,6 +38,7 @@ static int create_each(struct loop *l, const struct bus_writers_options *o, stru
     for (unsigned i = 0; i < n; i++) {
         struct bus_writer_options each = o->each;
         each.url = &w->urls[i];
+        each.access = &w->access;
         each.list_digest = str_of(w->digest);
         each.n_scripts = i == 0 ? each.n_scripts : 0;
         if (!redis_url_parse(str_of(server_list_url(o->list, i)), &w->urls[i], out_why)) {
@@ -78,10 +81,17 @@ struct bus_writers *bus_writers_free(struct bus_writers *w)
             bus_writer_free(w->each[i]);
             redis_url_release(&w->urls[i]);
         }
+        bus_writers_use_access(w, NULL);
         free(w->refresh_due);
         free(w);
     }
     return NULL;
+}
+
+void bus_writers_use_access(struct bus_writers *w, struct redis_access *access)
+{
+    (void)redis_access_free(w->access);
+    w->access = access;
 }
 
 void bus_writers_start(struct bus_writers *w)

@@ -11,14 +11,17 @@ struct bus_writers;
 struct settings;
 
 struct bus_writers_options {
-    const struct settings *list;    /* Redis.URL or Redis.URLs; during the call */
-    struct bus_writer_options each; /* url is filled in here; scripts go to the first server */
+    const struct settings *list; /* Redis.URL or Redis.URLs; during the call */
+    struct bus_writer_options
+        each; /* url and access are filled in here; scripts go to the first server */
 };
 /* On failure -errno and *out_why, static text. */
 MUST_CHECK int bus_writers_create(struct loop *l, const struct bus_writers_options *o,
                                   struct bus_writers **out_writers, const char **out_why);
 struct bus_writers *bus_writers_free(struct bus_writers *w); /* accepts NULL */
 DEFINE_AUTO(bus_writers)
+/* Takes over what opens Redis and its Sentinels, for connections from now on. Before the start. */
+void bus_writers_use_access(struct bus_writers *w, struct redis_access *access);
 void bus_writers_start(struct bus_writers *w);
 void bus_writers_configure(struct bus_writers *w, const struct bus_writer_settings *s);
 /* As bus_writer_submit(). Of an event for several servers BUS_TAKEN is said when at least one of

@@ -42,6 +42,12 @@ struct settings {
         char *url;
         struct string_list urls; /* when not empty, instead of url */
         char *channel;           /* prefix of every name in Redis */
+        struct {
+            char *ca_file, *cert_file, *key_file, *server_name; /* "" each: none */
+        } tls;
+        struct {
+            char *username, *password;
+        } sentinel;
         int64_t history_events, history_ms, history_bytes;
     } redis;
     struct {

@@ -86,16 +86,17 @@ static int choose_alpn(SSL *ssl UNUSED, const unsigned char **out, unsigned char
     return SSL_TLSEXT_ERR_NOACK;
 }
 
-static bool load_identity(SSL_CTX *ctx, const struct tls_server_options *o, const char **out_why)
+static bool load_identity(SSL_CTX *ctx, const char *cert_file, const char *key_file,
+                          const char **out_why)
 {
-    if (SSL_CTX_use_certificate_chain_file(ctx, o->cert_file) != 1) {
-        return fail(out_why, "cannot use certificate file", o->cert_file);
+    if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
+        return fail(out_why, "cannot use certificate file", cert_file);
     }
-    if (SSL_CTX_use_PrivateKey_file(ctx, o->key_file, SSL_FILETYPE_PEM) != 1) {
-        return fail(out_why, "cannot use key file", o->key_file);
+    if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
+        return fail(out_why, "cannot use key file", key_file);
     }
     if (SSL_CTX_check_private_key(ctx) != 1) {
-        return fail(out_why, "the key does not belong to the certificate: key file", o->key_file);
+        return fail(out_why, "the key does not belong to the certificate: key file", key_file);
     }
     return true;
 }
@@ -132,7 +133,8 @@ struct ssl_ctx_st *tls_server_ctx(const struct tls_server_options *o, const char
     if (o->alpn) {
         SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, (void *)o->alpn);
     }
-    if (!load_identity(ctx, o, out_why) || !load_client_trust(ctx, o, out_why)) {
+    if (!load_identity(ctx, o->cert_file, o->key_file, out_why) ||
+        !load_client_trust(ctx, o, out_why)) {
         SSL_CTX_free(ctx);
         return NULL;
     }
@@ -156,6 +158,13 @@ struct ssl_ctx_st *tls_client_ctx(const char *ca_file, const char **out_why)
     }
     ERR_clear_error();
     return ctx;
+}
+
+bool tls_client_identity(struct ssl_ctx_st *ctx, const char *cert_file, const char *key_file,
+                         const char **out_why)
+{
+    ERR_clear_error();
+    return load_identity(ctx, cert_file, key_file, out_why);
 }
 
 struct ssl_st *tls_client_ssl(struct ssl_ctx_st *ctx, const char *host)

@@ -26,6 +26,9 @@ struct tls_server_options {
 struct ssl_ctx_st *tls_server_ctx(const struct tls_server_options *o, const char **out_why);
 /* For clients (Redis, the frontend): system's CAs, or ca_file when not NULL. */
 struct ssl_ctx_st *tls_client_ctx(const char *ca_file, const char **out_why);
+/* The certificate, leaf first, that a client shows when it is asked for one. */
+MUST_CHECK bool tls_client_identity(struct ssl_ctx_st *ctx, const char *cert_file,
+                                    const char *key_file, const char **out_why);
 /* A client's half of one connection to host (a name or a number), which the peer's certificate must
  * be for. NULL when out of memory. SSL_free() it, or hand it to who does. */
 struct ssl_st *tls_client_ssl(struct ssl_ctx_st *ctx, const char *host);

@@ -23,6 +23,7 @@
 #include "common/loop.h"
 #include "common/net/resolve.h"
 #include "common/net/tls_ctx.h"
+#include "common/redis/redis_access.h"
 #include "common/redis/redis_guard.h"
 
 enum { KEEPALIVE_S = 15, WHY_MAX = 200 };
@@ -35,7 +36,8 @@ struct redis_conn {
     uint16_t port;
     bool is_unix;
     size_t first;
-    struct ssl_ctx_st *tls; /* borrowed */
+    bool tls;
+    struct redis_access *const *access; /* borrowed */
 
     struct resolve *resolve; /* owned; while resolving */
     struct resolve_address addresses[RESOLVE_MAX_ADDRESSES];
@@ -107,9 +109,9 @@ static void on_context_gone(void *arg)
 /* With a quick server this may be the whole handshake. */
 static bool start_tls(struct redis_conn *c, char *why, size_t why_size)
 {
-    SSL *ssl = tls_client_ssl(c->tls, c->host);
+    SSL *ssl = c->access ? redis_access_ssl(*c->access, c->host) : NULL;
     if (!ssl) {
-        (void)snprintf(why, why_size, "out of memory");
+        (void)snprintf(why, why_size, "TLS cannot be set up");
         return false;
     }
     if (redisInitiateSSL(&c->ac->c, ssl) != REDIS_OK) {
@@ -217,6 +219,7 @@ struct redis_conn *redis_conn_open(struct loop *l, const struct redis_conn_targe
     c->is_unix = to->is_unix;
     c->first = to->first;
     c->tls = to->tls;
+    c->access = to->access;
     c->host = strdup(to->host);
     if (!c->host) {
         return redis_conn_free(c);

@@ -15,7 +15,7 @@
 
 struct loop;
 struct redis_conn;
-struct ssl_ctx_st;
+struct redis_access;
 
 struct redis_conn_handler {
     void (*on_open)(void *arg); /* TCP is up; TLS may still fail */
@@ -26,7 +26,8 @@ struct redis_conn_target {
     uint16_t port;
     bool is_unix;
     size_t first; /* of its addresses, modulo their number, so that attempts begin with others */
-    struct ssl_ctx_st *tls; /* NULL: plain; borrowed, outlives the connection */
+    bool tls;
+    struct redis_access *const *access; /* borrowed; looked at when TLS begins */
 };
 /* Resolves and tries one address after the other. NULL when out of memory. */
 MUST_CHECK struct redis_conn *redis_conn_open(struct loop *l, const struct redis_conn_target *to,

@@ -18,7 +18,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/net/tls_ctx.h"
 #include "common/redis/redis_handshake.h"
 #include "common/redis/redis_link_command.h"
 #include "common/redis/redis_link_internal.h"
@@ -117,7 +116,8 @@ static void open_connection(struct redis_link *r, const char *host, uint16_t por
                                          .port = port,
                                          .is_unix = r->o.url->kind == REDIS_URL_UNIX,
                                          .first = r->attempts++,
-                                         .tls = r->tls};
+                                         .tls = r->o.url->tls,
+                                         .access = r->o.access};
     (void)snprintf(r->peer, sizeof(r->peer), to.is_unix ? "%s" : "%s:%u", host, (unsigned)port);
     r->conn = redis_conn_open(r->loop, &to, &handler, r);
     if (!r->conn) {
@@ -150,7 +150,7 @@ static void on_retry(void *arg)
         return;
     }
     (void)snprintf(r->peer, sizeof(r->peer), "sentinel:%s", url->service);
-    r->sentinel = redis_sentinel_ask(r->loop, url, on_master, r);
+    r->sentinel = redis_sentinel_ask(r->loop, url, r->o.access, on_master, r);
     if (!r->sentinel) {
         link_lost(r, "out of memory");
     }
@@ -264,14 +264,6 @@ int redis_link_create(struct loop *l, const struct redis_link_options *o,
         !timer_init(&r->tick, l, on_tick, r)) {
         return -ENOMEM;
     }
-    if (o->url->kind == REDIS_URL_TLS) {
-        const char *why;
-        r->tls = tls_client_ctx(NULL, &why);
-        if (!r->tls) {
-            log_error("redis link needs TLS", LF_STR("link", o->name), LF_STR("why", why));
-            return -EINVAL;
-        }
-    }
     *out_link = TAKE(r);
     return 0;
 }
@@ -288,7 +280,6 @@ struct redis_link *redis_link_free(struct redis_link *r)
     timer_release(&r->retry);
     timer_release(&r->deadline);
     timer_release(&r->tick);
-    tls_ctx_free(r->tls);
     buf_release(&r->scratch);
     free(r);
     return NULL;

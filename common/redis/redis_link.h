@@ -27,6 +27,7 @@
 #include "common/str.h"
 
 struct loop;
+struct redis_access;
 struct redis_link;
 
 enum redis_link_state {
@@ -59,6 +60,9 @@ struct redis_link_handler {
 struct redis_link_options {
     const char *name;            /* for the log: "writer", "subscriber", "reader"; static */
     const struct redis_url *url; /* borrowed, outlives the link */
+    /* Borrowed; looked at at each connect, so that another one may be put there. May be NULL for
+     * URLs without TLS. */
+    struct redis_access *const *access;
     const struct redis_link_handler *handler; /* static */
     void *arg;
     struct redis_script **scripts; /* borrowed, outlive the link */

@@ -19,7 +19,6 @@ enum { REDIS_WHY_MAX = 256, REDIS_ID_MAX = 64 };
 struct redis_link {
     struct loop *loop;           /* borrowed, outlives the link */
     struct redis_link_options o; /* its pointers are borrowed; the 0s have become defaults */
-    struct ssl_ctx_st *tls;      /* owned; NULL unless rediss:// */
     enum redis_link_state state;
     char peer[300]; /* host:port of this attempt, for the log */
 

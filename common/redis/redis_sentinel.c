@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* redis_sentinel: one connection per Sentinel asked, in RESP2 (old ones know no HELLO). The URL's
- * password is the master's; a Sentinel is given it only when it says NOAUTH.
+/* redis_sentinel: one connection per Sentinel asked, in RESP2 (old ones know no HELLO). Without a
+ * password of their own, Sentinels are given the URL's, which is the master's, only when they say
+ * NOAUTH.
  */
 #include "common/redis/redis_sentinel.h"
 
@@ -10,14 +11,16 @@
 #include <string.h>
 
 #include "common/loop.h"
+#include "common/redis/redis_access.h"
 #include "common/redis/redis_conn.h"
 #include "common/str.h"
 
 enum { ANSWER_MS = 2000, PORT_MAX = 65535, HOST_MAX = 256 };
 
 struct redis_sentinel {
-    struct loop *loop;           /* borrowed */
-    const struct redis_url *url; /* borrowed */
+    struct loop *loop;                  /* borrowed */
+    const struct redis_url *url;        /* borrowed */
+    struct redis_access *const *access; /* borrowed */
     redis_sentinel_fn fn;
     void *arg;
     size_t current;          /* index of the one being asked */
@@ -48,15 +51,15 @@ static bool ask(struct redis_sentinel *s)
 }
 
 /* A refused password shows in the answer to the question that follows. */
-static bool authenticate_and_ask(struct redis_sentinel *s)
+static bool authenticate_and_ask(struct redis_sentinel *s, const char *user, const char *password)
 {
     redisAsyncContext *ac = redis_conn_hiredis(s->conn);
     s->authenticated = true;
     int sent = REDIS_ERR;
-    if (ac && s->url->user) {
-        sent = redisAsyncCommand(ac, NULL, NULL, "AUTH %s %s", s->url->user, s->url->password);
+    if (ac && user && *user) {
+        sent = redisAsyncCommand(ac, NULL, NULL, "AUTH %s %s", user, password);
     } else if (ac) {
-        sent = redisAsyncCommand(ac, NULL, NULL, "AUTH %s", s->url->password);
+        sent = redisAsyncCommand(ac, NULL, NULL, "AUTH %s", password);
     }
     return sent == REDIS_OK && ask(s);
 }
@@ -86,7 +89,8 @@ static void on_address(redisAsyncContext *ac UNUSED, void *reply, void *arg)
         return; /* on_closed() knows why */
     }
     bool denied = r->type == REDIS_REPLY_ERROR && strncmp(r->str, "NOAUTH", 6) == 0;
-    if (denied && s->url->password && !s->authenticated && authenticate_and_ask(s)) {
+    if (denied && s->url->password && !s->authenticated &&
+        authenticate_and_ask(s, s->url->user, s->url->password)) {
         return;
     }
     const char *why = "answered something else than an address";
@@ -103,7 +107,9 @@ static void on_address(redisAsyncContext *ac UNUSED, void *reply, void *arg)
 static void on_open(void *arg)
 {
     struct redis_sentinel *s = arg;
-    if (!ask(s)) {
+    const struct redis_access *a = s->access ? *s->access : NULL;
+    bool has_own = a && *a->sentinel_password;
+    if (!(has_own ? authenticate_and_ask(s, a->sentinel_user, a->sentinel_password) : ask(s))) {
         redis_conn_close(s->conn, "out of memory");
     }
 }
@@ -141,7 +147,8 @@ static void ask_next(void *arg)
         return;
     }
     const struct redis_url_host *h = &s->url->hosts[s->current];
-    const struct redis_conn_target to = {.host = h->name, .port = h->port};
+    const struct redis_conn_target to = {
+        .host = h->name, .port = h->port, .tls = s->url->tls, .access = s->access};
     s->authenticated = false;
     s->conn = redis_conn_open(s->loop, &to, &handler, s);
     if (!s->conn) {
@@ -153,7 +160,8 @@ static void ask_next(void *arg)
 }
 
 struct redis_sentinel *redis_sentinel_ask(struct loop *l, const struct redis_url *url,
-                                          redis_sentinel_fn fn, void *arg)
+                                          struct redis_access *const *access, redis_sentinel_fn fn,
+                                          void *arg)
 {
     struct redis_sentinel *s = calloc(1, sizeof(*s));
     if (!s) {
@@ -161,6 +169,7 @@ struct redis_sentinel *redis_sentinel_ask(struct loop *l, const struct redis_url
     }
     s->loop = l;
     s->url = url;
+    s->access = access;
     s->fn = fn;
     s->arg = arg;
     if (!timer_init(&s->deadline, l, on_deadline, s)) {

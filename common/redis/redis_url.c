@@ -19,11 +19,13 @@ static const struct scheme {
     const char *prefix;
     enum redis_url_kind kind;
     uint16_t port;
+    bool tls;
 } schemes[] = {
-    {"redis://", REDIS_URL_TCP, PORT_REDIS},
-    {"rediss://", REDIS_URL_TLS, PORT_REDIS},
-    {"unix://", REDIS_URL_UNIX, 0},
-    {"redis+sentinel://", REDIS_URL_SENTINEL, PORT_SENTINEL},
+    {"redis://", REDIS_URL_TCP, PORT_REDIS, false},
+    {"rediss://", REDIS_URL_TCP, PORT_REDIS, true},
+    {"unix://", REDIS_URL_UNIX, 0, false},
+    {"redis+sentinel://", REDIS_URL_SENTINEL, PORT_SENTINEL, false},
+    {"rediss+sentinel://", REDIS_URL_SENTINEL, PORT_SENTINEL, true},
 };
 
 static bool fail(const char **out_why, const char *why)
@@ -269,9 +271,11 @@ bool redis_url_parse(struct str s, struct redis_url *out, const char **out_why)
     if (!scheme) {
         redis_url_release(&u);
         return fail(out_why,
-                    "it begins with none of redis://, rediss://, unix://, redis+sentinel://");
+                    "it begins with none of redis://, rediss://, unix://, redis+sentinel://, "
+                    "rediss+sentinel://");
     }
     u.kind = scheme->kind;
+    u.tls = scheme->tls;
     char *rest = u.text + strlen(scheme->prefix);
     if (!parse_credentials(&u, &rest, out_why) ||
         !(u.kind == REDIS_URL_UNIX ? parse_unix(&u, rest, out_why)

@@ -11,6 +11,7 @@
 #include "common/config/settings.h"
 #include "common/http/http_client.h"
 #include "common/loop.h"
+#include "common/redis/redis_access.h"
 #include "common/redis/redis_link.h"
 #include "common/redis/server_list.h"
 #include "common/service/online_certificate.h"
@@ -20,8 +21,9 @@ enum { LIMIT_MS = 10000, CALL_MS = 8000, ANSWER_MAX = 1 << 20, WORDS_MAX = 6 };
 struct online {
     const struct settings *settings; /* borrowed */
     const char *role;
-    struct buf *out;   /* borrowed */
-    struct loop *loop; /* owned */
+    struct buf *out;             /* borrowed */
+    struct loop *loop;           /* owned */
+    struct redis_access *access; /* owned */
     struct timer limit;
     size_t waiting; /* for so many */
     bool ok;
@@ -140,7 +142,7 @@ static void on_info(const struct redis_reply *r, void *arg)
     const char *end = version.n ? memchr(version.p, '\r', version.n) : NULL;
     version.n = end ? (size_t)(end - version.p) : 0;
     say(p->online, GOOD, p->setting, "connected%s, version %.*s",
-        p->url.kind == REDIS_URL_TLS ? " with TLS, its certificate holds" : "", STR_ARG(version));
+        p->url.tls ? " with TLS, its certificate holds" : "", STR_ARG(version));
     count_answer(p);
 }
 
@@ -184,7 +186,7 @@ static void probe_begin(struct online *o, struct probe *p, unsigned i)
     p->online = o;
     (void)snprintf(p->setting, sizeof(p->setting), several ? "Redis.URLs[%u]" : "Redis.URL", i);
     const struct redis_link_options options = {
-        .name = "check", .url = &p->url, .handler = &handler, .arg = p};
+        .name = "check", .url = &p->url, .access = &o->access, .handler = &handler, .arg = p};
     if (!redis_url_parse(str_of(url), &p->url, &reason) ||
         redis_link_create(o->loop, &options, &p->link) < 0) {
         say(o, BAD, p->setting, "%s", reason);
@@ -244,6 +246,12 @@ static void on_limit(void *arg)
 static void ask_all(struct online *o)
 {
     struct probe probes[SERVER_LIST_MAX] = {0};
+    const char *reason;
+    o->access = redis_access_create(o->settings, &reason);
+    if (!o->access) {
+        say(o, BAD, "Redis", "%s", reason);
+        return;
+    }
     unsigned n = MIN(server_list_count(o->settings), (unsigned)SERVER_LIST_MAX);
     for (unsigned i = 0; i < n; i++) {
         probe_begin(o, &probes[i], i);
@@ -259,6 +267,7 @@ static void ask_all(struct online *o)
         redis_link_free(probes[i].link);
         redis_url_release(&probes[i].url);
     }
+    o->access = redis_access_free(o->access);
 }
 
 bool online_check(const struct settings *s, const char *role, bool with_tls, struct buf *out)

@@ -12,6 +12,7 @@
 #include "common/config/settings.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/redis/redis_access.h"
 #include "common/redis/redis_link.h"
 #include "common/redis/server_list.h"
 #include "gateway/bus/bus_server.h"
@@ -39,8 +40,9 @@ struct bus {
         bool passed; /* its reader may run topic.lua */
     } trials[SERVER_LIST_MAX];
     unsigned n;
-    struct timer again;     /* for trials that did not pass */
-    uint64_t down_since_ms; /* 0 while all are up */
+    struct redis_access *access; /* owned */
+    struct timer again;          /* for trials that did not pass */
+    uint64_t down_since_ms;      /* 0 while all are up */
     bool was_up;
 };
 
@@ -273,6 +275,7 @@ static int create_servers(struct bus *b, struct loop *l, const struct settings *
         .loop = l,
         .channel = s->redis.channel,
         .bus = b,
+        .access = &b->access,
         .metrics = b->metrics,
         .topic_script = &b->topic_script,
     };
@@ -325,6 +328,7 @@ struct bus *bus_free(struct bus *b)
             redis_call_cancel(&b->trials[i].call);
             bus_server_free(b->servers[i]);
         }
+        bus_use_access(b, NULL);
         free(b);
     }
     return NULL;
@@ -341,6 +345,12 @@ void bus_listen(struct bus *b, enum bus_channel channel, const struct bus_listen
 {
     b->channels[channel].listener = listener;
     b->channels[channel].arg = arg;
+}
+
+void bus_use_access(struct bus *b, struct redis_access *access)
+{
+    (void)redis_access_free(b->access);
+    b->access = access;
 }
 
 void bus_start(struct bus *b)

@@ -20,6 +20,7 @@
 
 struct bus;
 struct loop;
+struct redis_access;
 struct gw_metrics;
 struct settings;
 
@@ -54,6 +55,8 @@ DEFINE_AUTO(bus)
 void bus_set_handler(struct bus *b, const struct bus_handler *handler, void *arg);
 void bus_listen(struct bus *b, enum bus_channel channel, const struct bus_listener *listener,
                 void *arg);
+/* Takes over what opens Redis and its Sentinels, for connections from now on. Before bus_start(). */
+void bus_use_access(struct bus *b, struct redis_access *access);
 void bus_start(struct bus *b);
 
 /* Where a topic lives (common/redis/server_list.h); `all` of server 2 is the topic `all/2` here. */

@@ -351,6 +351,7 @@ static int create_link(struct bus_server *b, bool reader, struct redis_link **ou
     struct redis_link_options o = {
         .name = reader ? "reader" : "subscriber",
         .url = &b->url,
+        .access = b->o.access,
         .handler = reader ? &reader_handler : &subscriber_handler,
         .arg = b,
         .scripts = b->scripts,

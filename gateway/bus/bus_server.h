@@ -17,6 +17,7 @@ struct bus;
 struct bus_server;
 struct gw_metrics;
 struct loop;
+struct redis_access;
 struct redis_script;
 
 struct bus_server_options {
@@ -26,6 +27,7 @@ struct bus_server_options {
     const char *channel;    /* during the call only: P */
     struct str list_digest; /* what P:servers must say */
     struct bus *bus;
+    struct redis_access *const *access; /* redis_link.h */
     struct gw_metrics *metrics;
     struct redis_script *topic_script;
 };

@@ -6,6 +6,7 @@ from support.process import wait_until
 from support.redis_server import RedisServer
 from support.stack import Stack
 
+FULL = 'broadcaster_redis_errors_total{kind="full"}'
 DENIED = 'broadcaster_redis_errors_total{kind="denied"}'
 
 
@@ -81,6 +82,20 @@ def test_gateway_that_may_not_do_its_work_is_not_ready(stack, redis_server, righ
     assert gateway.metrics()["broadcaster_redis_up"] == 0
     grant(redis_server)
     gateway.wait_ready()
+
+
+def test_publisher_is_not_ready_while_redis_is_full(stack, redis_server):
+    grant(redis_server)
+    stack.gateways = []
+    publisher = stack.publisher.start()
+    with redis_server.client() as redis:
+        redis.config_set("maxmemory", 1)
+        assert stack.backend().post(events.contest_update(stack.place())).status == 503
+        wait_until(lambda: publisher.answers() == 503, what="/ready to say so")
+        assert publisher.metrics()[FULL] >= 1
+        redis.config_set("maxmemory", 0)
+    publisher.wait_ready()
+    stack.post(events.contest_update(stack.place()))
 
 
 def unsafe(service):

@@ -128,8 +128,25 @@ int redis_setup(void **state)
     redis_script_init(&f->incr, "incr", incr, sizeof(incr) - 1);
     f->scripts[0] = &f->echo;
     f->scripts[1] = &f->incr;
+    f->settings = settings_create();
+    assert_non_null(f->settings);
     *state = f;
     return 0;
+}
+
+static void free_access(struct fixture *f)
+{
+    f->access = redis_access_free(f->access);
+}
+
+void use_access(struct fixture *f)
+{
+    const char *reason = NULL;
+    free_access(f);
+    f->access = redis_access_create(f->settings, &reason);
+    if (!f->access) {
+        fail_msg("%s", reason);
+    }
 }
 
 int redis_teardown(void **state)
@@ -140,6 +157,8 @@ int redis_teardown(void **state)
     timer_release(&f->watchdog);
     loop_free(f->loop);
     redis_server_remove(&f->server);
+    free_access(f);
+    settings_free(f->settings);
     free(f);
     return 0;
 }
@@ -153,6 +172,7 @@ void start_link_with(struct fixture *f, const char *url, uint32_t reply_timeout_
     }
     const struct redis_link_options o = {.name = "test",
                                          .url = &f->url,
+                                         .access = &f->access,
                                          .handler = &handler,
                                          .arg = f,
                                          .scripts = f->scripts,

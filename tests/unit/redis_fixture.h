@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/config/settings.h"
 #include "common/loop.h"
+#include "common/redis/redis_access.h"
 #include "common/redis/redis_link.h"
 #include "tests/support/redis_server.h"
 
@@ -23,6 +25,8 @@ struct fixture {
     bool too_long;
     struct redis_url url;
     struct redis_link *link;
+    struct redis_access *access; /* owned */
+    struct settings *settings;   /* owned: what access is made from */
     struct redis_script echo, incr;
     struct redis_script *scripts[2];
 
@@ -41,6 +45,8 @@ int redis_teardown(void **state);
 void start_link(struct fixture *f, const char *url);
 void start_link_with(struct fixture *f, const char *url, uint32_t reply_timeout_ms,
                      size_t max_unsent_bytes);
+/* Makes f->access anew from f->settings. */
+void use_access(struct fixture *f);
 void stop_link(struct fixture *f);
 /* The server, a link to it, and READY. */
 void start_all(struct fixture *f);

@@ -811,7 +811,7 @@ static void dump_names_every_setting_once(void **state)
     }
     /* A line per setting but the ignored one, and two per section. */
     assert_int_equal(lines, settings_count - 1 + 2 * sections);
-    assert_int_equal(sections, 9);
+    assert_int_equal(sections, 11);
     buf_release(&b);
 }
 

@@ -113,7 +113,7 @@ static void servers_that_do_not_fit_are_refused_with_the_reason(void **state)
     }
 }
 
-static void start_sentinel(struct redis_server *s, const char *text)
+static void start_sentinel_with(struct redis_server *s, const char *text, const char *plain_port)
 {
     char conf[128];
     (void)snprintf(conf, sizeof(conf), "%s/sentinel.conf", s->dir);
@@ -121,8 +121,13 @@ static void start_sentinel(struct redis_server *s, const char *text)
     assert_non_null(file);
     assert_true(fprintf(file, "bind 127.0.0.1\n%s", text) > 0);
     assert_int_equal(0, fclose(file));
-    const char *const args[] = {"--sentinel", conf, NULL};
+    const char *const args[] = {"--sentinel", conf, plain_port ? "--port" : NULL, plain_port, NULL};
     redis_server_start(s, args);
+}
+
+static void start_sentinel(struct redis_server *s, const char *text)
+{
+    start_sentinel_with(s, text, NULL);
 }
 
 static void sentinel_names_the_master_and_a_dead_sentinel_is_passed_over(void **state)
@@ -189,12 +194,19 @@ struct tls_files {
     char ca[96], cert[96], key[96];
 };
 
-/* A server certificate for `name`; its authority becomes the system's. */
-static void make_tls_files(const struct fixture *f, const char *name, struct tls_files *out)
+static void set_text(char **setting, const char *value)
 {
-    (void)snprintf(out->ca, sizeof(out->ca), "%s/ca.pem", f->server.dir);
-    (void)snprintf(out->cert, sizeof(out->cert), "%s/cert.pem", f->server.dir);
-    (void)snprintf(out->key, sizeof(out->key), "%s/key.pem", f->server.dir);
+    free(*setting);
+    *setting = strdup(value);
+    assert_non_null(*setting);
+}
+
+/* A certificate for `name`, and the authority's beside it. */
+static void make_tls_files(const char *dir, const char *name, struct tls_files *out)
+{
+    (void)snprintf(out->ca, sizeof(out->ca), "%s/ca.pem", dir);
+    (void)snprintf(out->cert, sizeof(out->cert), "%s/cert.pem", dir);
+    (void)snprintf(out->key, sizeof(out->key), "%s/key.pem", dir);
     struct cert ca =
         cert_make(&(struct cert_spec){.name = "ca", .basic_constraints = "critical,CA:TRUE"});
     struct cert leaf =
@@ -204,42 +216,53 @@ static void make_tls_files(const struct fixture *f, const char *name, struct tls
     cert_write_key(out->key, &leaf);
     cert_release(&ca);
     cert_release(&leaf);
-    assert_int_equal(0, setenv("SSL_CERT_FILE", out->ca, 1));
+}
+
+/* As redis-server is by default, it wants a certificate of the same authority from its clients. */
+static void start_tls_server(struct redis_server *s, const struct tls_files *files,
+                             const char *auth_clients)
+{
+    char port[8];
+    (void)snprintf(port, sizeof(port), "%u", s->port);
+    const char *const args[] = {"--port",
+                                "0",
+                                "--tls-port",
+                                port,
+                                "--tls-cert-file",
+                                files->cert,
+                                "--tls-key-file",
+                                files->key,
+                                "--tls-ca-cert-file",
+                                files->ca,
+                                "--tls-auth-clients",
+                                auth_clients,
+                                NULL};
+    redis_server_start(s, args);
 }
 
 static void tls_connects_when_the_certificate_names_the_host(void **state)
 {
     struct fixture *f = *state;
     static const struct {
-        const char *name, *host;
+        const char *name, *host, *server_name;
         bool connects;
     } cases[] = {
-        {"DNS:localhost", "localhost", true},
-        {"IP:127.0.0.1", "127.0.0.1", true},
-        {"DNS:other.example", "localhost", false},
-        {"IP:127.0.0.2", "127.0.0.1", false},
+        {"DNS:localhost", "localhost", "", true},
+        {"IP:127.0.0.1", "127.0.0.1", "", true},
+        {"DNS:other.example", "127.0.0.1", "other.example", true},
+        {"DNS:other.example", "localhost", "", false},
+        {"DNS:localhost", "localhost", "other.example", false},
+        {"IP:127.0.0.2", "127.0.0.1", "", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct tls_files files;
-        make_tls_files(f, cases[i].name, &files);
-        char port[8];
-        (void)snprintf(port, sizeof(port), "%u", f->server.port);
-        const char *const args[] = {"--port",
-                                    "0",
-                                    "--tls-port",
-                                    port,
-                                    "--tls-cert-file",
-                                    files.cert,
-                                    "--tls-key-file",
-                                    files.key,
-                                    "--tls-ca-cert-file",
-                                    files.ca,
-                                    "--tls-auth-clients",
-                                    "no",
-                                    NULL};
-        redis_server_start(&f->server, args);
+        make_tls_files(f->server.dir, cases[i].name, &files);
+        set_text(&f->settings->redis.tls.ca_file, files.ca);
+        set_text(&f->settings->redis.tls.server_name, cases[i].server_name);
+        use_access(f);
+        start_tls_server(&f->server, &files, "no");
         f->ready = f->lost = f->answers = 0;
-        f->seen[0] = '\0';
+        f->seen[0] = f->whys[0] = '\0';
         start_link(f, tcp_url("rediss", cases[i].host, f->server.port));
         WAIT_UNTIL(f, f->ready + f->lost > 0);
         assert_int_equal(cases[i].connects, f->ready);
@@ -247,15 +270,98 @@ static void tls_connects_when_the_certificate_names_the_host(void **state)
             COMMAND(f, STR("ECHO"), STR("safe"));
             WAIT_UNTIL(f, f->answers == 1);
             assert_string_equal("safe ", f->seen);
-        } else {
-            if (!strstr(f->whys, "mismatch")) {
-                fail_msg("case %zu: why is \"%s\"", i, f->whys);
-            }
+        } else if (!strstr(f->whys, "mismatch")) {
+            fail_msg("case %zu: why is \"%s\"", i, f->whys);
         }
         stop_link(f);
         redis_server_stop(&f->server);
     }
+}
+
+static void authority_of_the_system_is_believed_without_a_ca_file(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_files files;
+    make_tls_files(f->server.dir, "DNS:localhost", &files);
+    assert_int_equal(0, setenv("SSL_CERT_FILE", files.ca, 1));
+    set_text(&f->settings->redis.url, "rediss://localhost");
+    use_access(f);
     assert_int_equal(0, unsetenv("SSL_CERT_FILE"));
+    start_tls_server(&f->server, &files, "no");
+    start_link(f, tcp_url("rediss", "localhost", f->server.port));
+    WAIT_UNTIL(f, f->ready == 1);
+}
+
+static void server_that_asks_for_a_certificate_is_shown_ours(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_files files;
+    make_tls_files(f->server.dir, "IP:127.0.0.1", &files);
+    start_tls_server(&f->server, &files, "yes");
+    set_text(&f->settings->redis.tls.ca_file, files.ca);
+    use_access(f);
+    start_link(f, tcp_url("rediss", "127.0.0.1", f->server.port));
+    WAIT_UNTIL(f, f->lost >= 1);
+    assert_int_equal(0, f->ready);
+    /* A reload: the same link, with its next attempt. */
+    set_text(&f->settings->redis.tls.cert_file, files.cert);
+    set_text(&f->settings->redis.tls.key_file, files.key);
+    use_access(f);
+    WAIT_UNTIL(f, f->ready == 1);
+}
+
+static void sentinel_behind_tls_is_given_its_own_password(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_files files;
+    make_tls_files(f->server.dir, "IP:127.0.0.1", &files);
+    start_tls_server(&f->server, &files, "yes");
+    struct redis_server sentinel;
+    redis_server_prepare(&sentinel);
+    char text[700], url[100];
+    (void)snprintf(text, sizeof(text),
+                   "tls-port %u\ntls-cert-file %s\ntls-key-file %s\n"
+                   "tls-ca-cert-file %s\ntls-replication yes\n"
+                   "user default off\nuser ana on >sesame ~* &* +@all\n"
+                   "sentinel monitor main 127.0.0.1 %u 1\n",
+                   sentinel.port, files.cert, files.key, files.ca, f->server.port);
+    start_sentinel_with(&sentinel, text, "0");
+    set_text(&f->settings->redis.tls.ca_file, files.ca);
+    set_text(&f->settings->redis.tls.cert_file, files.cert);
+    set_text(&f->settings->redis.tls.key_file, files.key);
+    set_text(&f->settings->redis.sentinel.username, "ana");
+    set_text(&f->settings->redis.sentinel.password, "wrong");
+    use_access(f);
+    (void)snprintf(url, sizeof(url), "rediss+sentinel://127.0.0.1:%u/main", sentinel.port);
+    start_link(f, url);
+    WAIT_UNTIL(f, f->lost >= 1);
+    assert_non_null(strstr(f->why, "NOAUTH"));
+    set_text(&f->settings->redis.sentinel.password, "sesame");
+    use_access(f);
+    WAIT_UNTIL(f, f->ready == 1);
+    redis_server_remove(&sentinel);
+}
+
+static void access_that_cannot_be_used_is_refused_with_the_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_files files;
+    const char *reason = NULL;
+    make_tls_files(f->server.dir, "IP:127.0.0.1", &files);
+    set_text(&f->settings->redis.tls.cert_file, files.cert);
+    assert_null(redis_access_create(f->settings, &reason));
+    assert_string_equal("Redis.TLS: CertFile and KeyFile need each other", reason);
+    set_text(&f->settings->redis.tls.key_file, "/nowhere/key.pem");
+    assert_null(redis_access_create(f->settings, &reason));
+    assert_non_null(strstr(reason, "Redis.TLS: cannot use key file /nowhere/key.pem"));
+    set_text(&f->settings->redis.tls.key_file, files.key);
+    set_text(&f->settings->redis.tls.ca_file, "/nowhere/ca.pem");
+    assert_null(redis_access_create(f->settings, &reason));
+    assert_non_null(strstr(reason, "Redis.TLS: cannot use CA file /nowhere/ca.pem"));
+    set_text(&f->settings->redis.tls.ca_file, files.ca);
+    set_text(&f->settings->redis.sentinel.username, "ana");
+    assert_null(redis_access_create(f->settings, &reason));
+    assert_string_equal("Redis.Sentinel.Username: needs Redis.Sentinel.Password", reason);
 }
 
 static void greet_in_plain(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from,
@@ -277,6 +383,8 @@ static void tls_to_a_plain_server_is_lost_with_a_reason(void **state)
                                                        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 8,
                                                        (const struct sockaddr *)&sin, sizeof(sin));
     assert_non_null(l);
+    set_text(&f->settings->redis.url, "rediss://127.0.0.1");
+    use_access(f);
     start_link(f, tcp_url("rediss", "127.0.0.1", f->server.port));
     WAIT_UNTIL(f, f->lost >= 1);
     evconnlistener_free(l);
@@ -299,6 +407,10 @@ int main(void)
         TEST(sentinel_names_the_master_and_a_dead_sentinel_is_passed_over),
         TEST(sentinel_that_wants_the_password_is_given_it),
         TEST(sentinel_taken_for_a_server_is_refused),
+        TEST(authority_of_the_system_is_believed_without_a_ca_file),
+        TEST(server_that_asks_for_a_certificate_is_shown_ours),
+        TEST(sentinel_behind_tls_is_given_its_own_password),
+        TEST(access_that_cannot_be_used_is_refused_with_the_reason),
         TEST(tls_connects_when_the_certificate_names_the_host),
         TEST(tls_to_a_plain_server_is_lost_with_a_reason),
     };

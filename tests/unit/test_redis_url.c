@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_HOSTS_SHOWN 3
 
@@ -36,7 +37,7 @@ static const struct good {
      {{"h", 6379}}},
     {"redis://u:a:b@h", REDIS_URL_TCP, "u", "a:b", NULL, 0, {{"h", 6379}}},
     {"redis://a%20b:c@d@h", REDIS_URL_TCP, "a b", "c@d", NULL, 0, {{"h", 6379}}},
-    {"rediss://u:p@r.example:6390/1", REDIS_URL_TLS, "u", "p", NULL, 1, {{"r.example", 6390}}},
+    {"rediss://u:p@r.example:6390/1", REDIS_URL_TCP, "u", "p", NULL, 1, {{"r.example", 6390}}},
     {"unix:///run/redis.sock", REDIS_URL_UNIX, NULL, NULL, NULL, 0, {{"/run/redis.sock", 0}}},
     {"unix://relative.sock?db=4", REDIS_URL_UNIX, NULL, NULL, NULL, 4, {{"relative.sock", 0}}},
     {"unix://u:p@/run/a@b.sock?db=9", REDIS_URL_UNIX, "u", "p", NULL, 9, {{"/run/a@b.sock", 0}}},
@@ -48,6 +49,7 @@ static const struct good {
      "main",
      7,
      {{"a", 1}, {"::2", 2}, {"c", 26379}}},
+    {"rediss+sentinel://a/main", REDIS_URL_SENTINEL, NULL, NULL, "main", 0, {{"a", 26379}}},
 };
 
 static void assert_text_equal(const char *expected, const char *actual)
@@ -71,6 +73,7 @@ static void good_addresses_are_taken_apart(void **state)
             fail_msg("%s: %s", g->text, why);
         }
         assert_int_equal(g->kind, u.kind);
+        assert_int_equal(strncmp(g->text, "rediss", 6) == 0, u.tls);
         assert_text_equal(g->user, u.user);
         assert_text_equal(g->password, u.password);
         assert_text_equal(g->service, u.service);

@@ -37,6 +37,7 @@ class Service:
         self.arguments = list(arguments)
         self.env = env
         self.process = None
+        self.program = None  # instead of the one under test
         self.config_path = self.directory / f"{self.name}.json"
 
     @property
@@ -55,7 +56,8 @@ class Service:
     def start(self, ready=True):
         self.write_config()
         self.process = Process(
-            self.name, [program(self.kind), "--config", str(self.config_path), *self.arguments],
+            self.name, [self.program or program(self.kind), "--config", str(self.config_path),
+             *self.arguments],
             self.directory, self.env)
         if ready:
             self.wait_ready()

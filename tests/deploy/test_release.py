@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""The version is the same everywhere, and what CONTRIBUTING.md points to exists."""
+import re
+import shutil
+import subprocess
+
+import pytest
+from support.process import ROOT
+
+NAMING = ["web/client/package.json", "web/console/package.json", "proto/openapi.yaml",
+          "proto/asyncapi.yaml", "deploy/k8s/overlays/production/kustomization.yaml", "CHANGELOG.md"]
+
+
+def check(root):
+    return subprocess.run([root / "tools/release", "--check"], capture_output=True, text=True)
+
+
+def test_all_files_name_the_same_version():
+    done = check(ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", NAMING)
+def test_a_file_with_another_version_is_found(tmp_path, path):
+    for name in [*NAMING, "CMakeLists.txt", "tools/release"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    assert check(tmp_path).returncode == 0
+    version = re.search(r"broadcaster VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    text = (tmp_path / path).read_text()
+    (tmp_path / path).write_text(text.replace(version, "99.0.0"))
+    done = check(tmp_path)
+    assert done.returncode == 1 and path in done.stderr
+
+
+def test_every_place_in_contributing_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    places = {p for p in re.findall(r"`((?:[\w-]+/)+[\w.*-]*)", text) if not p.startswith("build/")}
+    assert places, "none found"
+    assert [p for p in sorted(places) if not (ROOT / p).exists()] == []

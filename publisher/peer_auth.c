@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/http/http_text.h"
+#include "publisher/idempotency.h"
 #include "publisher/publish_tokens.h"
 
 enum { TOKENS_FILE_MAX = 1 << 20, COMMON_NAME_MAX = 64, NAME_MAX_BYTES = 190 };
@@ -158,14 +159,11 @@ static const char *accepted_name(X509 *cert, const struct string_list *names)
 /* By its key, whatever names its authority has let it write into the certificate. */
 static void name_key(const X509 *cert, char out[static HTTP_PEER_MAX + 1])
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    int at = snprintf(out, HTTP_PEER_MAX + 1, "key:");
-    if (X509_pubkey_digest(cert, EVP_sha256(), digest, &n) == 1) {
-        for (unsigned i = 0; i < n; i++) {
-            at += snprintf(out + at, HTTP_PEER_MAX + 1 - (size_t)at, "%02x", digest[i]);
-        }
-    }
+    static const struct str prefix = {"key:", 4};
+    const ASN1_BIT_STRING *key = X509_get0_pubkey_bitstr(cert);
+    struct str bytes = {(const char *)ASN1_STRING_get0_data(key), (size_t)ASN1_STRING_length(key)};
+    memcpy(out, prefix.p, prefix.n);
+    sha256_hex(bytes, out + prefix.n);
 }
 
 /* False: it has none of the names that are accepted. */

@@ -39,6 +39,13 @@ static const struct status_text *text_of(int status)
     return &texts[ARRAY_LEN(texts) - 1];
 }
 
+static void add_field(struct buf *out, const char *begin, const char *value)
+{
+    buf_add(out, str_of(begin));
+    buf_add(out, str_of(value));
+    buf_add(out, STR("\r\n"));
+}
+
 static void add_status_fields(struct buf *out, const struct http_reply *r)
 {
     if (r->status == 401) {
@@ -48,7 +55,7 @@ static void add_status_fields(struct buf *out, const struct http_reply *r)
         buf_add(out, STR("Retry-After: 1\r\n"));
     }
     if (r->allow) {
-        buf_addf(out, "Allow: %s\r\n", r->allow);
+        add_field(out, "Allow: ", r->allow);
     }
 }
 
@@ -56,9 +63,12 @@ void http_reply_write_head(struct buf *out, const struct http_reply *r,
                            const struct http_reply_options *o)
 {
     struct str body = o->without_body ? STR_NONE : r->body;
-    buf_addf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->status, text_of(r->status)->reason, o->date);
+    buf_add(out, STR("HTTP/1.1 "));
+    buf_add_u64(out, (uint64_t)r->status);
+    add_field(out, " ", text_of(r->status)->reason);
+    add_field(out, "Date: ", o->date);
     if (body.n > 0 || (r->type && !o->without_body)) {
-        buf_addf(out, "Content-Type: %s\r\n", r->type ? r->type : "application/json");
+        add_field(out, "Content-Type: ", r->type ? r->type : "application/json");
     }
     add_status_fields(out, r);
     if (r->fields) {
@@ -69,7 +79,9 @@ void http_reply_write_head(struct buf *out, const struct http_reply *r,
     } else if (o->is_http_1_0) {
         buf_add(out, STR("Connection: keep-alive\r\n"));
     }
-    buf_addf(out, "Content-Length: %zu\r\n\r\n", body.n);
+    buf_add(out, STR("Content-Length: "));
+    buf_add_u64(out, body.n);
+    buf_add(out, STR("\r\n\r\n"));
 }
 
 void http_reply_error_body(struct buf *out, int status, struct str message)

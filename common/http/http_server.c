@@ -2,18 +2,21 @@
 /* http_server: a port, its connections, and how many of them there may be. */
 #include "common/http/http_server.h"
 
-#include <errno.h>
+#include <netdb.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/http/http_server_conn.h"
 #include "common/log.h"
 #include "common/net/listener.h"
+#include "common/net/stream.h"
 #include "common/net/tls_ctx.h"
 #include "common/wheel.h"
 
-enum { LOG_INTERVAL_MS = 10000 };
+enum { LOG_INTERVAL_MS = 10000, CERTIFICATES_LOG_INTERVAL_MS = 1000 };
 
 /* --- taking connections --- */
 
@@ -75,6 +78,37 @@ int http_server_listen(struct http_server *s, const char *bind, uint16_t port)
                                        .accepted = s->o.counts.accepted,
                                        .refused = s->o.counts.refused};
     return listener_create(&o, &s->listener);
+}
+
+/* --- TLS --- */
+
+static void write_address(int fd, char out[static NI_MAXHOST])
+{
+    struct sockaddr_storage address;
+    socklen_t n = sizeof(address);
+    if (getpeername(fd, (struct sockaddr *)&address, &n) != 0 ||
+        getnameinfo((struct sockaddr *)&address, n, out, NI_MAXHOST, NULL, 0, NI_NUMERICHOST)) {
+        (void)snprintf(out, NI_MAXHOST, "unknown");
+    }
+}
+
+/* Port scanners and load balancers do this all day; a refused certificate is worth a line. */
+void http_server_handshake_failed(struct http_server *s, struct stream *stream)
+{
+    const char *problem = tls_verify_problem(stream_ssl(stream));
+    const char *reason = stream_problem(stream);
+    char address[NI_MAXHOST];
+    uint64_t silenced;
+    (*s->o.counts.tls_failures)++;
+    write_address(stream_fd(stream), address);
+    if (!problem) {
+        log_debug("tls handshake failed", LF_STR("address", address),
+                  LF_STR("reason", reason ? reason : "connection closed"));
+    } else if (log_limit_pass(&s->certificates, loop_now_ms(s->o.loop),
+                              CERTIFICATES_LOG_INTERVAL_MS, &silenced)) {
+        log_warn("client certificate refused", LF_STR("address", address),
+                 LF_STR("problem", problem), LF_U64("silenced", silenced));
+    }
 }
 
 /* --- life --- */

@@ -6,20 +6,16 @@
  */
 #include "common/http/http_server_conn.h"
 
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/net/stream.h"
-#include "common/net/tls_ctx.h"
 
 enum {
     PIECE_BYTES = 16384, /* read at a time behind what waits already */
     KEPT_BYTES = 4096,   /* buffers of an idle connection that are larger are given back */
-    LOG_INTERVAL_MS = 1000,
 };
 
 /* --- deadlines and counts --- */
@@ -402,41 +398,11 @@ static void on_deadline(void *arg)
     }
 }
 
-static void write_address(int fd, char out[static NI_MAXHOST])
-{
-    struct sockaddr_storage address;
-    socklen_t n = sizeof(address);
-    if (getpeername(fd, (struct sockaddr *)&address, &n) != 0 ||
-        getnameinfo((struct sockaddr *)&address, n, out, NI_MAXHOST, NULL, 0, NI_NUMERICHOST)) {
-        (void)snprintf(out, NI_MAXHOST, "unknown");
-    }
-}
-
-/* Port scanners and load balancers do this all day; a refused certificate is worth a line. */
-static void on_handshake_failed(struct http_server_conn *c)
-{
-    struct http_server *s = c->server;
-    const char *problem = tls_verify_problem(stream_ssl(c->stream));
-    const char *reason = stream_problem(c->stream);
-    char address[NI_MAXHOST];
-    uint64_t silenced;
-    (*s->o.counts.tls_failures)++;
-    write_address(stream_fd(c->stream), address);
-    if (!problem) {
-        log_debug("tls handshake failed", LF_STR("address", address),
-                  LF_STR("reason", reason ? reason : "connection closed"));
-    } else if (log_limit_pass(&s->certificates, loop_now_ms(s->o.loop), LOG_INTERVAL_MS,
-                              &silenced)) {
-        log_warn("client certificate refused", LF_STR("address", address),
-                 LF_STR("problem", problem), LF_U64("silenced", silenced));
-    }
-}
-
 static void on_closed(void *arg)
 {
     struct http_server_conn *c = arg;
     if (c->state == HTTP_HANDSHAKE) {
-        on_handshake_failed(c);
+        http_server_handshake_failed(c->server, c->stream);
     }
     if (c->state == HTTP_HANDLING) {
         c->stream = c->exchange.stream = stream_free(c->stream);

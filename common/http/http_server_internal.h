@@ -29,3 +29,6 @@ struct http_server {
     uint64_t uncounted; /* what o.counts does not want */
     int64_t uncounted_connections;
 };
+
+/* For http_server_conn.c: counts it and says so in the log. */
+void http_server_handshake_failed(struct http_server *s, struct stream *stream);

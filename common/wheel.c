@@ -93,6 +93,14 @@ void wheel_set(struct wheel *w, struct wheel_node *n, uint32_t seconds)
     list_push_back(slot_of(w, n->due_s), &n->node);
 }
 
+void wheel_set_earlier(struct wheel *w, struct wheel_node *n, uint32_t seconds)
+{
+    uint64_t due_s = w->now_s + MAX(seconds, 1u) + (w->in_tick ? 0 : 1);
+    if (list_empty(&n->node) || n->due_s > due_s) {
+        wheel_set(w, n, seconds);
+    }
+}
+
 void wheel_cancel(struct wheel_node *n)
 {
     list_del(&n->node);

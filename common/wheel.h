@@ -26,6 +26,8 @@ struct wheel *wheel_free(struct wheel *w); /* accepts NULL; nodes are forgotten,
 void wheel_node_init(struct wheel_node *n, wheel_fn fn, void *arg);
 /* Calls fn once, `seconds` (at least 1) from now, up to one second later. Moves a set node. */
 void wheel_set(struct wheel *w, struct wheel_node *n, uint32_t seconds);
+/* The same, unless it is set to that time or an earlier one. */
+void wheel_set_earlier(struct wheel *w, struct wheel_node *n, uint32_t seconds);
 void wheel_cancel(struct wheel_node *n); /* harmless when not set */
 /* Lets one second pass; the timer calls it, tests too. fn may set or cancel any node. */
 void wheel_tick(struct wheel *w);

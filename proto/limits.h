@@ -7,6 +7,11 @@
 #define LIMIT_ROOM_MESSAGES_PER_SECOND 10
 #define LIMIT_COMMAND_ID_BYTES 64 /* "id" of a command: a string's bytes, a number's text */
 #define LIMIT_COMMANDS_WAITING 32 /* behind a pending auth; then reading pauses */
+#define LIMIT_COMMANDS_WAITING_BYTES 4096
+#define LIMIT_STRANGER_QUESTIONS_BURST 16 /* to the judge, of a connection without a credential */
+#define LIMIT_STRANGER_QUESTIONS_PER_SECOND 1
+#define LIMIT_REPLAY_BURST_BYTES 16777216 /* replays to one connection, at once; then paced: */
+#define LIMIT_REPLAY_BYTES_PER_SECOND 1048576
 #define LIMIT_COMMANDS_PER_SECOND 20
 #define LIMIT_COMMANDS_BURST 200
 /* Any frame that libwebsockets shows, fragments included. Pings and empty pongs that it hides count

@@ -99,9 +99,22 @@ static bool parse_last(struct str epoch, struct str last, uint64_t *out)
     return true;
 }
 
+/* A time of Redis in microseconds; 0 when it is none. */
+static int64_t parse_us(struct str s)
+{
+    int64_t us = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9' || i >= 18) {
+            return 0;
+        }
+        us = us * 10 + (s.p[i] - '0');
+    }
+    return us;
+}
+
 static bool parse_page(const struct redis_reply *r, struct bus_page *out)
 {
-    if (r->type != REPLY_LIST || r->n != 7) {
+    if (r->type != REPLY_LIST || r->n != 9) {
         return false;
     }
     *out = (struct bus_page){
@@ -113,6 +126,9 @@ static bool parse_page(const struct redis_reply *r, struct bus_page *out)
     if (str_eq(out->epoch, STR("0"))) {
         out->epoch = out->nothing;
     }
+    out->now_us = parse_us(redis_reply_text_at(r, 7));
+    struct str since = redis_reply_text_at(r, 8);
+    out->has_since = since.n > 0 && parse_last(out->epoch, since, &out->since);
     return out->entries.type == REPLY_LIST &&
            parse_last(out->nothing, redis_reply_text_at(r, 6), &out->base) &&
            parse_last(out->epoch, redis_reply_text_at(r, 1), &out->last);
@@ -134,13 +150,14 @@ bool bus_page_of(const struct redis_reply *r, struct bus_page *out)
 static bool ask(struct bus *b, unsigned server, const struct bus_read *q,
                 const struct redis_asker *who)
 {
-    char after[24], count[16];
+    char after[24], count[16], since[24];
     struct str argv[] = {
         {after, (size_t)snprintf(after, sizeof(after), "%" PRIu64, q->after)},
         STR("0"),
         {count, (size_t)snprintf(count, sizeof(count), "%u", q->count)},
         STR("262144"),
         q->states ? STR("1") : STR("0"),
+        {since, (size_t)snprintf(since, sizeof(since), "%" PRId64, q->since_ms)},
     };
     _Static_assert(LIMIT_LOG_PAGE_BYTES == 262144, "the literal above");
     bool sent =

@@ -75,9 +75,10 @@ void bus_unsubscribe(struct bus *b, struct str topic);
 
 struct bus_read {
     struct str topic;
-    uint64_t after; /* entries from after + 1 on */
-    uint32_t count; /* 0: position only */
-    bool states;    /* the newest scoreboards too */
+    uint64_t after;   /* entries from after + 1 on */
+    uint32_t count;   /* 0: position only */
+    bool states;      /* the newest scoreboards too */
+    int64_t since_ms; /* not 0: where the topic stood then, in Redis' time */
 };
 /* Asks topic.lua; the answer is for bus_page_of(). False: the reader is away (on_reader_up() will
  * come). */
@@ -92,6 +93,9 @@ struct bus_page {
     uint64_t base;              /* no event has an offset up to this; 0: epoch follows `nothing` */
     struct redis_reply entries; /* a list of texts */
     struct str state[2];        /* newest scoreboards: private, public; "" when none or not asked */
+    int64_t now_us;             /* Redis' time; 0: it cannot say */
+    bool has_since;             /* since_ms was asked, and Redis could say: */
+    uint64_t since; /* the log's entries after this offset are younger, the others older */
 };
 /* False: no answer (r is NULL), an error reply, or nonsense; the last two are logged. */
 bool bus_page_of(const struct redis_reply *r, struct bus_page *out);

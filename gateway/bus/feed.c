@@ -24,6 +24,8 @@ static void feed_free(struct feed *f)
     feed_drop_waiting(f);
     feed_ring_clear(f);
     feed_drop_backfill(f);
+    feed_drop_since(f);
+    free(f->left);
     free(f);
 }
 
@@ -43,6 +45,7 @@ static void feed_retry(struct feed *f)
     feed_retry_read(f);
     feed_retry_backfill(f);
     feed_retry_confirm(f);
+    feed_retry_since(f);
     feed_retry_scoreboards(f);
 }
 
@@ -224,6 +227,16 @@ struct feed *feed_get(struct feeds *all, struct str topic, void *owner)
         f->owner = owner;
     }
     return f;
+}
+
+bool feeds_position(const struct feeds *all, struct str topic, struct position *out)
+{
+    const struct feed *f = strmap_get(&all->by_topic, topic);
+    if (!f || f->state != FEED_LIVE) {
+        return false;
+    }
+    *out = f->position;
+    return true;
 }
 
 void feed_put(struct feed *f)

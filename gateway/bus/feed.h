@@ -61,6 +61,8 @@ void feeds_configure(struct feeds *all, const struct settings *s);
 
 /* The feed of a topic for its one owner; made, or taken back while it lingers. NULL: no memory. */
 struct feed *feed_get(struct feeds *all, struct str topic, void *owner);
+/* The position of a topic that is live here, whoever wants it; false: it is not. */
+MUST_CHECK bool feeds_position(const struct feeds *all, struct str topic, struct position *out);
 /* The owner lets go; nothing is called for it any more. */
 void feed_put(struct feed *feed);
 struct str feed_topic(const struct feed *feed); /* as long as the feed */
@@ -84,6 +86,9 @@ enum feed_reach feed_reach(struct feed *feed, uint64_t after);
 uint32_t feed_moment(const struct feed *feed);
 bool feed_is_confirmed(const struct feed *feed, uint32_t since);
 void feed_confirm(struct feed *feed);
+/* Where did the topic stand at that moment (clock_mono_us()), in Redis' time? Rather a little
+ * before it than after. FEED_ASKED: on_backfill() follows; FEED_LOST: Redis cannot say. */
+enum feed_reach feed_since(struct feed *feed, uint64_t moment_us, struct position *out);
 /* The event with this offset, while the ring holds it. */
 const struct ring_entry *feed_entry(const struct feed *feed, uint64_t offset);
 

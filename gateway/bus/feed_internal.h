@@ -4,6 +4,7 @@
  */
 #include "common/list.h"
 #include "common/loop.h"
+#include "common/redis/server_list.h"
 #include "common/strmap.h"
 #include "gateway/bus/bus.h"
 #include "gateway/bus/feed.h"
@@ -23,6 +24,23 @@ struct feed_backfill {
     struct ring older;
     uint64_t after;            /* entries after this one are wanted */
     char epoch[EPOCH_LEN + 1]; /* of what is in `older` */
+};
+
+/* Where the topic stood at a moment: the last question about one, and its answer. */
+struct feed_moment {
+    struct redis_call *asking; /* NULL and not known: to be asked again */
+    uint64_t moment_us;        /* monotonic */
+    int64_t ahead_us;          /* of the server's clock, when it was asked */
+    uint8_t tries;
+    bool is_known;
+    bool is_lost; /* Redis cannot say */
+    struct position at;
+};
+
+/* How far a server's clock is ahead of clock_mono_us(), at least. */
+struct server_clock {
+    int64_t ahead_us;
+    uint64_t noted_us; /* 0: never */
 };
 
 /* Tens of thousands of users have one each: what few need is allocated when they do. */
@@ -46,10 +64,11 @@ struct feed {
     struct redis_call *reading; /* while READING; while LIVE the position check */
     struct redis_call *confirming, *asking_scoreboards;
     struct position position; /* last contiguous */
-    struct position left;     /* where the history before this one was left: it may come back */
-    struct list waiting;      /* struct waiting_msg, in order of arrival */
+    struct position *left; /* owned: where the history before this one was left: it may come back */
+    struct list waiting;   /* struct waiting_msg, in order of arrival */
     struct ring ring;
     struct feed_backfill *backfill; /* owned; NULL: none is under way */
+    struct feed_moment *since;      /* owned; NULL: never asked */
     uint64_t log_floor;             /* nothing at or before it is in the log any more */
     uint64_t quiet_since_ms;        /* last event or position check */
     uint64_t idle_since_ms;         /* when the owner left */
@@ -68,6 +87,7 @@ struct feeds {
     size_t ring_max_events, ring_max_bytes; /* of one feed */
     size_t ring_bytes;                      /* of all feeds */
     uint32_t subscribers_up;                /* bit (1 << server) */
+    struct server_clock clocks[SERVER_LIST_MAX];
 };
 
 /* feed_sync.c */
@@ -81,6 +101,9 @@ void feed_drop_waiting(struct feed *f);
 void feed_check_position(struct feed *f);
 /* The retries do nothing unless an answer is wanted and none is on its way. */
 void feed_retry_confirm(struct feed *f);
+void feed_note_time(struct feed *f, const struct bus_page *page);
+void feed_retry_since(struct feed *f);
+void feed_drop_since(struct feed *f);
 /* feed_backfill.c */
 bool feed_start_backfill(struct feed *f, uint64_t after); /* false: no memory */
 void feed_drop_backfill(struct feed *f);

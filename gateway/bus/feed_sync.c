@@ -91,7 +91,11 @@ static void reset_to(struct feed *f, struct str epoch, uint64_t offset)
     log_info("topic reset", LF_S("topic", f->topic), LF_STR("from_epoch", f->position.epoch),
              LF_U64("from", f->position.offset), LF_S("epoch", epoch), LF_U64("to", offset));
     if (!str_eq(epoch, str_of(f->position.epoch))) {
-        f->left = f->position;
+        free(f->left);
+        f->left = malloc(sizeof(*f->left));
+        if (f->left) {
+            *f->left = f->position;
+        }
     }
     memcpy(f->position.epoch, epoch.p, EPOCH_LEN);
     f->position.epoch[EPOCH_LEN] = '\0';
@@ -252,8 +256,8 @@ static uint64_t landing(const struct feed *f, const struct bus_page *page)
     if (f->skip_ahead || str_eq(page->epoch, str_of(f->position.epoch))) {
         return page->last;
     }
-    if (str_eq(page->epoch, str_of(f->left.epoch)) && f->left.offset <= page->last) {
-        return f->left.offset;
+    if (f->left && str_eq(page->epoch, str_of(f->left->epoch)) && f->left->offset <= page->last) {
+        return f->left->offset;
     }
     return page->last <= LIMIT_LOG_PAGE_ENTRIES ? page->base : page->last;
 }
@@ -328,6 +332,7 @@ static void on_page(const struct redis_reply *r, void *arg)
     struct feed *f = arg;
     struct bus_page page;
     if (bus_page_of(r, &page)) {
+        feed_note_time(f, &page);
         take_page(f, &page);
     }
     /* Else still READING: feeds_on_reader_up() or the next tick asks again. */

@@ -189,7 +189,8 @@ static void view_drop_if_unused(struct view *v)
     free(v);
 }
 
-bool hub_join(struct hub *h, struct subscription *sub, const struct hub_place *place)
+bool hub_join(struct hub *h, struct subscription *sub, const struct hub_place *place,
+              enum sight sight)
 {
     struct topic *t = strmap_get(&h->topics, place->topic);
     if (!t) {
@@ -207,20 +208,14 @@ bool hub_join(struct hub *h, struct subscription *sub, const struct hub_place *p
         return false;
     }
     v->n_subs++;
+    h->metrics->subscriptions++;
     sub->view = v;
-    sub->state = SUB_ASKING;
-    sub->asked_at = feed_moment(t->feed);
+    sub->sight = sight;
+    sub->state = SUB_WAITING;
+    sub->start.asked_at = feed_moment(t->feed);
     list_push_back(&v->catching, &sub->catching_node);
     replay_settle(h, sub);
     return true;
-}
-
-void hub_allow(struct hub *h, struct subscription *sub, enum sight sight)
-{
-    sub->sight = sight;
-    sub->state = SUB_WAITING;
-    h->metrics->subscriptions++;
-    replay_settle(h, sub);
 }
 
 void hub_leave(struct hub *h, struct subscription *sub)
@@ -229,9 +224,7 @@ void hub_leave(struct hub *h, struct subscription *sub)
     if (!v) {
         return;
     }
-    if (sub->state != SUB_ASKING) {
-        h->metrics->subscriptions--;
-    }
+    h->metrics->subscriptions--;
     view_out_of_live(v, sub);
     list_del(&sub->catching_node);
     if (list_empty(&v->catching)) {
@@ -246,24 +239,22 @@ void hub_leave(struct hub *h, struct subscription *sub)
 
 void hub_restart(struct hub *h, struct subscription *sub)
 {
-    bool settled = sub->state == SUB_LIVE || sub->state == SUB_REPLAYING;
-    if (!sub->has_asked && settled) {
-        struct position p = *feed_position(sub->view->topic->feed);
-        p.offset = sub->state == SUB_LIVE ? p.offset : sub->cursor;
-        h->handler->on_joined(sub, &p, RECOVERED_UNASKED);
+    if (sub->start.kind == START_NOW && sub->state != SUB_WAITING) {
+        struct position p;
+        if (subscription_position(sub, &p)) {
+            h->handler->on_joined(sub, &p, RECOVERED_UNASKED);
+        }
         return;
     }
     view_out_of_live(sub->view, sub);
-    sub->asked_at = feed_moment(sub->view->topic->feed);
-    if (sub->state != SUB_ASKING) {
-        sub->state = SUB_WAITING;
-    }
+    sub->start.asked_at = feed_moment(sub->view->topic->feed);
+    sub->state = SUB_WAITING;
     replay_settle(h, sub);
 }
 
 bool subscription_position(const struct subscription *sub, struct position *out)
 {
-    if (!sub->view || (sub->state != SUB_LIVE && sub->state != SUB_REPLAYING)) {
+    if (!sub->view || sub->state == SUB_WAITING) {
         return false;
     }
     *out = *feed_position(sub->view->topic->feed);
@@ -278,16 +269,6 @@ void subscription_rebase(const struct subscription *sub, struct position *p)
     if (sub->view) {
         feed_rebase(sub->view->topic->feed, p);
     }
-}
-
-struct str subscription_label(const struct subscription *sub)
-{
-    return view_label(sub->view);
-}
-
-enum view_kind subscription_kind(const struct subscription *sub)
-{
-    return sub->view->kind;
 }
 
 struct str subscription_topic(const struct subscription *sub)

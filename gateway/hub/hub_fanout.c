@@ -98,19 +98,24 @@ static void send_to_array(struct fanout *f, const struct sub_array *a)
     }
 }
 
+static void send_to_user(struct fanout *f, struct str user)
+{
+    struct subscription *sub = strmap_get(&f->view->by_user, user);
+    for (; sub; sub = sub->same_user_next) {
+        send_to(f, sub);
+    }
+}
+
 static void fan_out(struct hub *h, struct view *v, const struct published *p)
 {
     const struct event *e = &p->event;
     struct fanout f = {.hub = h, .view = v, .p = p};
 
     send_to_array(&f, &v->all);
-    if (e->is_public) {
-        send_to_array(&f, &v->rest);
-    } else if (e->user.n > 0) {
-        struct subscription *sub = strmap_get(&v->by_user, e->user);
-        for (; sub; sub = sub->same_user_next) {
-            send_to(&f, sub);
-        }
+    switch (visibility_audience(e)) {
+    case AUDIENCE_EVERYBODY: send_to_array(&f, &v->rest); break;
+    case AUDIENCE_ITS_USER: send_to_user(&f, e->user); break;
+    case AUDIENCE_NOBODY: break;
     }
     rendering_unref(f.r);
     /* No memory: the receivers must know that something is missing. */
@@ -133,7 +138,7 @@ static void on_feed_event(void *owner, const struct published *p)
     h->note_event(h->note_arg, p->event.accepted_ms);
     LIST_FOR_EACH (it, next, &t->views) {
         struct view *v = LIST_ENTRY(it, struct view, node);
-        if (access_carries(v->kind, p->event.type)) {
+        if (visibility_carries(v->kind, p->event.type)) {
             fan_out(h, v, p);
         }
         /* A replay that waits for nothing but this goes on. */
@@ -150,7 +155,7 @@ static void on_feed_replaced(void *owner, const struct published *marker)
     bool is_public = marker->event.is_public;
     LIST_FOR_EACH (it, next, &t->views) {
         struct view *v = LIST_ENTRY(it, struct view, node);
-        if (!access_carries(v->kind, marker->event.type)) {
+        if (!visibility_carries(v->kind, marker->event.type)) {
             continue;
         }
         for (uint32_t i = 0; i < v->all.n; i++) {

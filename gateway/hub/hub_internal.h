@@ -28,7 +28,7 @@ struct view {
     struct sub_array all;       /* LIVE, sees everything */
     struct sub_array rest;      /* LIVE, sees public events and its user's */
     struct strmap by_user;      /* user's name -> first of `rest`, chained by same_user_next */
-    struct list catching;       /* not LIVE */
+    struct list catching;       /* WAITING or REPLAYING */
     struct replay_cache *cache; /* owned; while somebody replays */
     char label[];
 };

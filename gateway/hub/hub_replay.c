@@ -14,8 +14,6 @@
 #include "gateway/hub/rendering.h"
 #include "gateway/hub/users.h"
 
-#define REPLAY_AHEAD_BYTES 65536 /* as much may wait in a session before the replay pauses */
-
 /* ---- renderings shared by those who replay the same events ---- */
 
 void replay_cache_drop(struct view *v)
@@ -116,7 +114,8 @@ static void replay_event(struct hub *h, struct subscription *sub, const struct r
     }
     struct view *v = sub->view;
     struct str user = sub->user ? user_name(sub->user) : STR_NONE;
-    if (!access_carries(v->kind, p.event.type) || !access_sees(sub->sight, user, &p.event) ||
+    if (!visibility_carries(v->kind, p.event.type) ||
+        !visibility_sees(sub->sight, user, &p.event) ||
         (sub->check_first && !h->handler->is_first(sub, &p.event))) {
         return;
     }
@@ -162,7 +161,7 @@ void hub_pump(struct hub *h, struct subscription *sub)
     }
     const struct position *p = feed_position(sub->view->topic->feed);
     while (sub->cursor < p->offset) {
-        if (h->handler->backlog(sub->session) > REPLAY_AHEAD_BYTES || !replay_step(h, sub)) {
+        if (!h->handler->may_replay(sub->session) || !replay_step(h, sub)) {
             return;
         }
     }
@@ -186,84 +185,67 @@ static void settle(struct hub *h, struct subscription *sub, const struct positio
     hub_pump(h, sub);
 }
 
-static void settle_resuming(struct hub *h, struct subscription *sub)
+/* Can the events after sub->start.at be had? FEED_ASKED: not known yet, and this is asked again. */
+static enum feed_reach reach_start(struct subscription *sub)
 {
     struct feed *feed = sub->view->topic->feed;
     const struct position *now = feed_position(feed);
-    struct position asked = sub->asked; /* as the client knows it, which is what it is told */
-    feed_rebase(feed, &asked);
-    bool fits = position_same_epoch(&asked, now) && asked.offset <= now->offset;
-    if (!fits && !sub->asked_bad && !feed_is_confirmed(feed, sub->asked_at)) {
+    struct position at = sub->start.at; /* as the client knows it, which is what it is told */
+    feed_rebase(feed, &at);
+    if (position_same_epoch(&at, now) && at.offset <= now->offset) {
+        return feed_reach(feed, at.offset);
+    }
+    if (sub->start.kind == START_AFTER && !feed_is_confirmed(feed, sub->start.asked_at)) {
         feed_confirm(feed); /* it may be us who lag */
-        return;
+        return FEED_ASKED;
     }
-    if (!fits || sub->asked_bad) {
-        settle(h, sub, now, RECOVERED_NO);
-        return;
-    }
-    switch (feed_reach(feed, asked.offset)) {
-    case FEED_HAS: settle(h, sub, &sub->asked, RECOVERED_YES); break;
-    case FEED_LOST: settle(h, sub, now, RECOVERED_NO); break;
-    case FEED_ASKED: break; /* on_backfill() comes back here */
-    }
+    return FEED_LOST;
 }
 
-/* A held subscription that goes on from `cursor`: from there on it is held, if the log reaches back
- * so far. False: not known yet. */
-static bool reach_back(struct subscription *sub, enum recovered *r)
+/* The moment becomes a place in the topic. False: not known yet. */
+static bool find_moment(struct subscription *sub)
 {
-    if (!sub->goes_on) {
-        return true;
-    }
-    switch (feed_reach(sub->view->topic->feed, sub->cursor)) {
-    case FEED_HAS:
-        sub->asked.offset = sub->cursor;
-        *r = RECOVERED_YES;
-        break;
-    case FEED_LOST: *r = RECOVERED_NO; break;
+    struct feed *feed = sub->view->topic->feed;
+    struct position at;
+    switch (feed_since(feed, sub->start.since_us, &at)) {
+    case FEED_HAS: sub->start = (struct sub_start){.kind = START_HELD, .at = at}; break;
+    case FEED_LOST: sub->start = (struct sub_start){.kind = START_NOW}; break;
     case FEED_ASKED: return false;
     }
-    sub->goes_on = false;
     return true;
 }
 
-/* Joined before it was allowed: what came since then belongs to it. */
-static void settle_held(struct hub *h, struct subscription *sub)
+/* The feed is live: from where does the subscription start? */
+static void settle_start(struct hub *h, struct subscription *sub)
 {
-    struct feed *feed = sub->view->topic->feed;
-    const struct position *from = feed_position(feed);
-    enum recovered r = RECOVERED_UNASKED;
-    feed_rebase(feed, &sub->asked);
-    if (position_same_epoch(&sub->asked, from)) {
-        if (!reach_back(sub, &r)) {
-            return;
-        }
-        switch (feed_reach(feed, sub->asked.offset)) {
-        case FEED_HAS: from = &sub->asked; break;
-        case FEED_LOST: break;
-        case FEED_ASKED: return;
-        }
+    const struct position *now = feed_position(sub->view->topic->feed);
+    bool was_after = sub->start.kind == START_AFTER;
+    if (sub->start.kind == START_SINCE && !find_moment(sub)) {
+        return;
     }
-    sub->is_held = false;
-    sub->has_asked = false;
-    settle(h, sub, from, r);
-}
-
-void hub_go_on_from(struct subscription *sub, const struct position *from)
-{
-    struct position rebased = *from, *p = &rebased;
-    subscription_rebase(sub, p);
-    subscription_rebase(sub, &sub->asked);
-    if (!sub->is_held) {
-        sub->asked = *p;
-        sub->asked_bad = false;
-        sub->has_asked = true;
-    } else if (position_same_epoch(p, &sub->asked) && p->offset <= sub->asked.offset) {
-        sub->cursor = p->offset;
-        sub->goes_on = true;
-    } else {
+    switch (sub->start.kind) {
+    case START_NOW: settle(h, sub, now, RECOVERED_UNASKED); return;
+    case START_UNREADABLE: settle(h, sub, now, RECOVERED_NO); return;
+    case START_AFTER:
+    case START_HELD: break;
+    case START_SINCE: return; /* find_moment() has put another in its place */
+    }
+    switch (reach_start(sub)) {
+    case FEED_HAS:
+        settle(h, sub, &sub->start.at, was_after ? RECOVERED_YES : RECOVERED_UNASKED);
+        return;
+    case FEED_ASKED: return; /* on_backfill() comes back here */
+    case FEED_LOST: break;
+    }
+    if (!h->handler->next_start(sub)) {
+        settle(h, sub, now, was_after ? RECOVERED_NO : RECOVERED_UNASKED);
+        return;
+    }
+    h->metrics->not_resumed += was_after;
+    if (was_after) { /* legacy: nobody tells its client that something is missing */
         scoreboards_ask(sub);
     }
+    settle_start(h, sub);
 }
 
 /* Looks whether a subscription that is not LIVE can go on. */
@@ -274,24 +256,7 @@ void replay_settle(struct hub *h, struct subscription *sub)
         return;
     }
     switch (sub->state) {
-    case SUB_ASKING:
-        /* Not allowed yet, but what comes from here on will be wanted. */
-        if (!sub->has_asked) {
-            sub->asked = *feed_position(feed);
-            sub->has_asked = true;
-            sub->asked_bad = false;
-            sub->is_held = true;
-        }
-        break;
-    case SUB_WAITING:
-        if (sub->is_held) {
-            settle_held(h, sub);
-        } else if (sub->has_asked) {
-            settle_resuming(h, sub);
-        } else {
-            settle(h, sub, feed_position(feed), RECOVERED_UNASKED);
-        }
-        break;
+    case SUB_WAITING: settle_start(h, sub); break;
     case SUB_REPLAYING: hub_pump(h, sub); break;
     case SUB_LIVE: break;
     }

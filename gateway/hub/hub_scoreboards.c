@@ -22,13 +22,13 @@ void scoreboards_ask(struct subscription *sub)
 static bool may_see(const struct hub *h, const struct subscription *sub, const struct event *e)
 {
     struct str user = sub->user ? user_name(sub->user) : STR_NONE;
-    return access_carries(sub->view->kind, e->type) && access_sees(sub->sight, user, e) &&
+    return visibility_carries(sub->view->kind, e->type) && visibility_sees(sub->sight, user, e) &&
            (!sub->check_first || h->handler->is_first(sub, e));
 }
 
 static void give(struct scoreboards *s, struct subscription *sub)
 {
-    bool wanted = sub->wants_scoreboards && sub->state != SUB_ASKING;
+    bool wanted = sub->wants_scoreboards;
     sub->wants_scoreboards = false;
     for (size_t i = 0; wanted && i < s->n; i++) {
         if (!may_see(s->hub, sub, &s->found[i].event)) {
@@ -38,7 +38,7 @@ static void give(struct scoreboards *s, struct subscription *sub)
             s->r[i] = view_render(sub->view, &s->found[i]);
         }
         if (s->r[i]) {
-            s->hub->handler->deliver(sub->session, s->r[i], 0);
+            s->hub->handler->replay(sub->session, s->r[i], 0);
         }
     }
 }

@@ -19,6 +19,7 @@
 
 #define RECHECK_LOT 64        /* sessions asked about again in one step … */
 #define RECHECK_EVERY_MS 200  /* … of so long: the frontend is not stormed */
+#define REST_STEPS 50         /* between one round through everybody and the next */
 #define ROUTINE_EVERY_MS 1000 /* RecheckSeconds asks at most once in so long */
 
 struct control {
@@ -33,7 +34,9 @@ struct control {
     uint64_t asked_seq; /* last_seq when the newest was asked for */
     struct timer recheck;
     uint64_t recheck_after; /* sessions up to this id are still to be asked about; 0: none */
-    uint64_t recheck_done;  /* ids up to this one were */
+    uint64_t recheck_done;  /* ids up to this one were, or owe it */
+    bool is_first_round;
+    unsigned steps_to_rest; /* before those that owe it are asked about again */
 };
 
 /* ---- what messages mean ---- */
@@ -80,32 +83,63 @@ static void apply(struct control *c, yyjson_val *message)
 
 /* ---- when messages may have been lost ---- */
 
-static void on_recheck_due(void *arg)
+/* Each session has its turn in the first round; later ones are for those that could not be asked about,
+ * until there is none. */
+static bool wants_turn(const struct control *c, const struct session *s)
 {
-    struct control *c = arg;
-    uint64_t lot_end = c->recheck_done;
-    unsigned n = 0;
+    return c->is_first_round || session_owes_recheck(s);
+}
 
-    if (auth_waiting(c->gw->auth) >= RECHECK_LOT) {
-        return; /* the frontend is behind: more questions would only be refused */
-    }
-    /* Sessions stand in the order of their ids. */
+/* One lot, in the order of ids. False: the round is over. */
+static bool recheck_lot(struct control *c)
+{
+    unsigned n = 0;
     LIST_FOR_EACH (it, next, &c->gw->sessions) {
         struct session *s = session_of_node(it);
         uint64_t id = session_id(s);
-        if (id <= c->recheck_done) {
+        if (id <= c->recheck_done || !wants_turn(c, s)) {
             continue;
         }
-        if (id > c->recheck_after || n++ == RECHECK_LOT) {
-            break;
+        if (id > c->recheck_after) {
+            return false;
         }
-        lot_end = id;
+        if (n++ == RECHECK_LOT) {
+            return true;
+        }
+        c->recheck_done = id;
         session_recheck(s);
     }
-    if (lot_end == c->recheck_done) {
+    return false;
+}
+
+static bool is_anybody_owed(const struct control *c)
+{
+    LIST_FOR_EACH (it, next, &c->gw->sessions) {
+        const struct session *s = session_of_node(it);
+        if (session_id(s) <= c->recheck_after && session_owes_recheck(s)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_recheck_due(void *arg)
+{
+    struct control *c = arg;
+    if (c->steps_to_rest > 0) {
+        c->steps_to_rest--;
+        return;
+    }
+    /* The frontend may be behind: more questions would only be refused. */
+    if (auth_waiting(c->gw->auth) >= RECHECK_LOT || recheck_lot(c)) {
+        return;
+    }
+    c->is_first_round = false;
+    c->recheck_done = 0;
+    c->steps_to_rest = REST_STEPS;
+    if (!is_anybody_owed(c)) {
         timer_stop(&c->recheck);
     }
-    c->recheck_done = lot_end;
 }
 
 void control_recheck_everybody(struct control *c, const char *why)
@@ -113,6 +147,8 @@ void control_recheck_everybody(struct control *c, const char *why)
     log_info("asking about everybody again", LF_STR("why", why));
     c->recheck_after = c->gw->last_session_id;
     c->recheck_done = 0;
+    c->is_first_round = true;
+    c->steps_to_rest = 0;
     timer_start_every_ms(&c->recheck, RECHECK_EVERY_MS);
 }
 

@@ -14,6 +14,7 @@
 #include "common/loop.h"
 #include "gateway/bus/bus.h"
 #include "gateway/gw_metrics.h"
+#include "gateway/session/legacy_sub.h"
 #include "gateway/session/session_internal.h"
 
 #define READ_MS 1000 /* a session waits so long for its record, and then does without */
@@ -22,8 +23,8 @@
 struct legacy_resume {
     struct session *session; /* borrowed */
     struct timer limit;
+    void (*on_known)(struct session *s);
     struct redis_call *reading; /* the session waits for it; else NULL */
-    bool is_applied;            /* the session was allowed to see what it asks for */
     struct buf record;          /* owned; empty: none */
     char key[RESUME_KEY_LEN + 1];
 };
@@ -90,13 +91,6 @@ bool resume_record_find(struct str record, struct str topic, struct position *ou
 
 /* ---- where a client surely stands ---- */
 
-void legacy_resume_joined(struct session_sub *ss, const struct position *p)
-{
-    if (ss->legacy) {
-        ss->legacy->mark = (struct legacy_mark){.pinged = *p, .answered = *p};
-    }
-}
-
 void legacy_resume_on_ping(struct session *s)
 {
     LIST_FOR_EACH (it, next, &s->subs) {
@@ -112,14 +106,14 @@ void legacy_resume_on_ping(struct session *s)
 /* Nothing is under way to the client that it might never read. */
 static bool is_certain(const struct session *s)
 {
-    return s->out.bytes == 0 && !s->is_blocked && !s->pong_missing;
+    return s->writer.out.bytes == 0 && !s->writer.is_blocked && !s->pong_missing;
 }
 
 static bool position_of(const struct session_sub *ss, struct position *out)
 {
     if (!subscription_position(&ss->sub, out)) {
-        *out = ss->sub.asked; /* it has not begun: from where it was to begin */
-        return ss->sub.has_asked && !ss->sub.asked_bad;
+        *out = ss->sub.start.at; /* it has not begun: from where it was to begin */
+        return ss->sub.start.kind == START_AFTER || ss->sub.start.kind == START_HELD;
     }
     struct position sure = ss->legacy->mark.answered;
     subscription_rebase(&ss->sub, &sure);
@@ -172,8 +166,9 @@ static void on_present(const struct redis_reply *r, void *arg)
 }
 
 /* False: there is nothing to go on from, or no memory. */
-static bool write_record(struct session *s, struct keeping *k)
+static bool write_record(const struct legacy_resume *r, struct keeping *k)
 {
+    const struct session *s = r->session;
     bool any = false;
     buf_add_i64(&k->record, k->now_ms);
     buf_addc(&k->record, '\n');
@@ -190,27 +185,25 @@ static bool write_record(struct session *s, struct keeping *k)
         buf_add(&k->record, (struct str){text, position_write(&p, text)});
         buf_addc(&k->record, '\n');
     }
-    buf_add(&k->used, buf_str(&s->resume->record));
+    buf_add(&k->used, buf_str(&r->record));
     return any && !k->record.failed && !k->used.failed;
 }
 
-void legacy_resume_keep(struct session *s)
+void legacy_resume_keep(const struct legacy_resume *r)
 {
-    if (!s->resume || !s->resume->is_applied) {
-        return;
-    }
+    struct gw *gw = r->session->gw;
     struct keeping *k = calloc(1, sizeof(*k));
     if (!k) {
         return;
     }
-    k->gw = s->gw;
+    k->gw = gw;
     k->gw->resumes_pending++;
     k->now_ms = clock_wall_ms();
-    k->life_ms = MAX(s->gw->settings->broadcaster.legacy_resume_ms, 1);
-    memcpy(k->key, s->resume->key, sizeof(k->key));
+    k->life_ms = MAX(gw->settings->broadcaster.legacy_resume_ms, 1);
+    memcpy(k->key, r->key, sizeof(k->key));
     const struct str get[] = {STR("GET"), str_of(k->key)};
     const struct redis_asker who = {.fn = on_present, .arg = k};
-    if (!write_record(s, k) || !bus_command(s->gw->bus, &who, ARRAY_LEN(get), get)) {
+    if (!write_record(r, k) || !bus_command(gw->bus, &who, ARRAY_LEN(get), get)) {
         keeping_free(k);
     }
 }
@@ -222,64 +215,59 @@ static void on_record(const struct redis_reply *reply, void *arg)
     struct legacy_resume *r = arg;
     timer_stop(&r->limit);
     buf_add(&r->record, redis_reply_text(reply));
-    session_legacy_go_on(r->session);
+    r->on_known(r->session);
 }
 
 static void on_limit(void *arg)
 {
     struct legacy_resume *r = arg;
     redis_call_cancel(&r->reading);
-    session_legacy_go_on(r->session);
+    r->on_known(r->session);
 }
 
-void legacy_resume_begin(struct session *s)
+static void ask(struct legacy_resume *r)
 {
-    if (s->gw->settings->broadcaster.legacy_resume_ms == 0) {
-        return;
-    }
-    struct legacy_resume *r = calloc(1, sizeof(*r));
-    if (!r || !resume_key(str_of(s->token), str_of(s->filters), r->key) ||
-        !timer_init(&r->limit, s->gw->loop, on_limit, r)) {
-        free(r);
-        return;
-    }
-    r->session = s;
-    s->resume = r;
     const struct str get[] = {STR("GET"), str_of(r->key)};
     const struct redis_asker who = {on_record, r, &r->reading};
-    if (bus_command(s->gw->bus, &who, ARRAY_LEN(get), get)) {
+    if (bus_command(r->session->gw->bus, &who, ARRAY_LEN(get), get)) {
         timer_start_ms(&r->limit, READ_MS);
     }
 }
 
-bool legacy_resume_is_known(const struct session *s)
+struct legacy_resume *legacy_resume_create(struct session *s, struct str filters,
+                                           void (*on_known)(struct session *s))
 {
-    return !s->resume || !s->resume->reading;
-}
-
-void legacy_resume_apply(struct session *s)
-{
-    if (!s->resume) {
-        return;
-    }
-    s->resume->is_applied = true;
-    LIST_FOR_EACH (it, next, &s->subs) {
-        struct session_sub *ss = LIST_ENTRY(it, struct session_sub, sub.session_node);
-        struct position p;
-        if (resume_record_find(buf_str(&s->resume->record), subscription_topic(&ss->sub), &p)) {
-            hub_go_on_from(&ss->sub, &p);
+    bool is_wanted = s->gw->settings->broadcaster.legacy_resume_ms > 0;
+    struct legacy_resume *r = is_wanted ? calloc(1, sizeof(*r)) : NULL;
+    if (r) {
+        r->session = s;
+        r->on_known = on_known;
+        if (!resume_key(str_of(s->identity.token), filters, r->key) ||
+            !timer_init(&r->limit, s->gw->loop, on_limit, r)) {
+            return legacy_resume_free(r);
         }
+        ask(r);
     }
+    return r;
 }
 
-void legacy_resume_forget(struct session *s)
+bool legacy_resume_is_reading(const struct legacy_resume *r)
 {
-    struct legacy_resume *r = s->resume;
-    s->resume = NULL;
+    return r->reading;
+}
+
+bool legacy_resume_find(const struct legacy_resume *r, struct str topic, struct position *out)
+{
+    return resume_record_find(buf_str(&r->record), topic, out);
+}
+
+struct legacy_resume *legacy_resume_free(struct legacy_resume *r)
+{
     if (r) {
         redis_call_cancel(&r->reading);
         timer_release(&r->limit);
         buf_release(&r->record);
         free(r);
     }
+    return NULL;
 }

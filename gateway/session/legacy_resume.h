@@ -24,24 +24,24 @@ struct legacy_resume;
 struct session;
 struct session_sub;
 
-/* Asks Redis for the record, if LegacyResumeSeconds wants that. */
-void legacy_resume_begin(struct session *s);
-/* No answer is awaited (any more). When that becomes so later, session_legacy_go_on() is called. */
-bool legacy_resume_is_known(const struct session *s);
-/* Each subscription that the record knows begins where it says. Right before hub_allow(). */
-void legacy_resume_apply(struct session *s);
+/* Asks Redis for the record; on_known follows, perhaps without one. NULL: LegacyResumeSeconds does not
+ * want that, or no memory. */
+struct legacy_resume *legacy_resume_create(struct session *s, struct str filters,
+                                           void (*on_known)(struct session *s));
+/* Does on_known follow? Not when Redis is away. */
+bool legacy_resume_is_reading(const struct legacy_resume *r);
+struct legacy_resume *legacy_resume_free(struct legacy_resume *r); /* accepts NULL */
+/* Where the record says that the session's client stood in this topic. */
+MUST_CHECK bool legacy_resume_find(const struct legacy_resume *r, struct str topic,
+                                   struct position *out);
 /* The session ends; it was told everything that it may see so far. */
-void legacy_resume_keep(struct session *s);
-/* Frees what belongs to the session. */
-void legacy_resume_forget(struct session *s);
+void legacy_resume_keep(const struct legacy_resume *r);
 
 /* Where a subscription surely stands, as pings and their answers tell. */
 struct legacy_mark {
     struct position pinged;   /* when the last ping was sent */
     struct position answered; /* when the last answered one was sent */
 };
-/* The subscription begins at p. */
-void legacy_resume_joined(struct session_sub *ss, const struct position *p);
 /* The next ping is due: the last one was answered. */
 void legacy_resume_on_ping(struct session *s);
 

@@ -17,27 +17,17 @@
 struct room {
     struct gw *gw;       /* borrowed */
     uint64_t gateway;    /* tells our clients' messages from others' */
-    struct list clients; /* room_node of sessions */
+    struct list clients; /* user_node of sessions */
 };
-
-void room_join(struct room *r, struct session *s)
-{
-    list_push_back(&r->clients, &s->room_node);
-}
-
-void room_leave(struct session *s)
-{
-    list_del(&s->room_node);
-}
 
 /* ---- from a client to Redis ---- */
 
-static void say_error(struct session *s, const char *why)
+static void say_error(struct session *s, const char *reason)
 {
     struct buf text = {0};
     s->gw->metrics->errors_sent++;
-    room_text_error(&text, why);
-    session_send_text(s, &text, STR_NONE);
+    room_text_error(&text, reason);
+    writer_send_text(s, &text, STR_NONE);
 }
 
 /* A message that Redis has not confirmed yet. */
@@ -49,7 +39,7 @@ struct posting {
 static struct session *find_client(struct room *r, uint64_t id)
 {
     LIST_FOR_EACH (it, next, &r->clients) {
-        struct session *s = LIST_ENTRY(it, struct session, room_node);
+        struct session *s = LIST_ENTRY(it, struct session, identity.user_node);
         if (s->id == id) {
             return s;
         }
@@ -95,20 +85,20 @@ static bool post(struct room *r, uint64_t sender, struct str message)
     return ok;
 }
 
-void room_on_text(struct room *r, struct session *s, struct str text)
+static void on_text(struct session *s, struct str text)
 {
-    struct gw_metrics *m = r->gw->metrics;
+    struct gw_metrics *m = s->gw->metrics;
     struct room_frame f = {.memory = NULL};
-    if (!session_take_token(&s->commands, LIMIT_ROOM_MESSAGES_PER_SECOND,
-                            LIMIT_ROOM_MESSAGES_PER_SECOND)) {
+    if (!rate_take(&s->inbox.rate, LIMIT_ROOM_MESSAGES_PER_SECOND, LIMIT_ROOM_MESSAGES_PER_SECOND,
+                   session_now_s())) {
         m->rate_limited++;
         say_error(s, "more than 10 messages a second");
         return;
     }
-    const char *why = room_frame_parse(text, &f);
-    if (why) {
-        say_error(s, why);
-    } else if (post(r, s->id, f.message)) {
+    const char *reason = room_frame_parse(text, &f);
+    if (reason) {
+        say_error(s, reason);
+    } else if (post(s->gw->room, s->id, f.message)) {
         m->room_messages++;
     } else {
         say_error(s, AWAY);
@@ -140,9 +130,9 @@ static void deliver(struct room *r, const struct room_letter *l)
         return;
     }
     LIST_FOR_EACH (it, next, &r->clients) {
-        struct session *s = LIST_ENTRY(it, struct session, room_node);
+        struct session *s = LIST_ENTRY(it, struct session, identity.user_node);
         if (!is_ours || s->id != l->sender) {
-            session_send(s, rendering, 0);
+            writer_send(s, rendering, 0);
         }
     }
     rendering_unref(rendering);
@@ -184,3 +174,26 @@ struct room *room_free(struct room *r)
     free(r);
     return NULL;
 }
+
+/* ---- the protocol ---- */
+
+static void open_room(struct session *s)
+{
+    list_push_back(&s->gw->room->clients, &s->identity.user_node);
+}
+
+static void end_room(struct session *s, bool is_refused)
+{
+    (void)is_refused;
+    list_del(&s->identity.user_node);
+}
+
+const struct protocol protocol_room = {
+    .name = "room",
+    .gauge = offsetof(struct gw_metrics, conns_room),
+    .gauge_sse = offsetof(struct gw_metrics, conns_room),
+    .keeps_strangers = true,
+    .open = open_room,
+    .on_text = on_text,
+    .end = end_room,
+};

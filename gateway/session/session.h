@@ -92,8 +92,10 @@ bool session_takes_reconnect(const struct session *s);
 void session_ask_to_leave(struct session *s, unsigned after_ms, unsigned deadline_ms);
 /* A scoreboard token changed: its subscriptions are looked up again. */
 void session_recheck_scoreboard(struct session *s, struct str token);
-/* Asks again who this is and what it may see; what it may no longer see is `revoked`, who is
- * nobody any more is closed 4001. */
+/* Asks again who this is and what it may see, when what is under way has been settled; what it may no
+ * longer see is `revoked`, who is nobody any more is closed 4001. */
 void session_recheck(struct session *s);
-/* How long ago it was last asked; 0 for one that never authenticated. */
+/* A recheck was wanted, and not everything has been asked about since then. */
+bool session_owes_recheck(const struct session *s);
+/* How long ago everything was last asked about; 0 for one that never authenticated. */
 uint64_t session_age_of_answers_ms(const struct session *s);

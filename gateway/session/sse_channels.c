@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "gateway/hub/rendering.h"
+
 /* Takes what stands before the first comma off *rest; the last one leaves it empty. */
 static struct str take(struct str *rest)
 {
@@ -65,11 +67,6 @@ void sse_channels_note(struct sse_channels *c, struct str channel, const struct 
     }
 }
 
-size_t sse_channels_id_max(const struct sse_channels *c)
-{
-    return c->n * (POSITION_TEXT_MAX + 1) + 1;
-}
-
 size_t sse_channels_write_id(const struct sse_channels *c, char *out)
 {
     size_t n = 0;
@@ -84,4 +81,39 @@ size_t sse_channels_write_id(const struct sse_channels *c, char *out)
         }
     }
     return is_any_known ? n : 0;
+}
+
+#define ID "id: "
+
+size_t sse_channels_end_max(const struct sse_channels *c)
+{
+    return sizeof(ID) - 1 + (c ? c->n : 1) * (POSITION_TEXT_MAX + 1) + 1 + 2;
+}
+
+static size_t write_id_after(struct sse_channels *c, const struct rendering *r, char *out)
+{
+    struct str channel;
+    const struct position *p = rendering_position(r, &channel);
+    if (!c) {
+        return p ? position_write(p, out) : 0;
+    }
+    if (p) {
+        sse_channels_note(c, channel, p);
+    }
+    return sse_channels_write_id(c, out);
+}
+
+size_t sse_channels_end(struct sse_channels *c, const struct rendering *r, char *out)
+{
+    size_t n = sizeof(ID) - 1;
+    size_t id = write_id_after(c, r, out + n);
+    if (id == 0) { /* an empty one would make the client forget what it has */
+        out[0] = '\n';
+        return 1;
+    }
+    memcpy(out, ID, n);
+    n += id;
+    out[n++] = '\n';
+    out[n++] = '\n';
+    return n;
 }

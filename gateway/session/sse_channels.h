@@ -13,6 +13,8 @@
 #include "common/str.h"
 #include "proto/position.h"
 
+struct rendering;
+
 struct sse_channel {
     struct str name;          /* `/contest/a` */
     struct position position; /* while is_known */
@@ -32,8 +34,11 @@ struct sse_channels *sse_channels_free(struct sse_channels *c); /* accepts NULL 
 DEFINE_AUTO(sse_channels)
 /* The channel is there now. */
 void sse_channels_note(struct sse_channels *c, struct str channel, const struct position *p);
-/* The most that sse_channels_write_id() writes. */
-size_t sse_channels_id_max(const struct sse_channels *c);
+/* What ends an event in a stream, `id:` line and empty line, with the positions as they are after the
+ * message r; at most sse_channels_end_max() bytes. Returns the length. c NULL: the legacy protocol,
+ * whose id is the position in the topic that the message came by. */
+size_t sse_channels_end(struct sse_channels *c, const struct rendering *r, char *out);
+size_t sse_channels_end_max(const struct sse_channels *c);
 /* All positions joined by commas, those that are not known empty; nothing when none is known.
- * Returns the length. */
+ * Returns the length, at most sse_channels_end_max(). */
 size_t sse_channels_write_id(const struct sse_channels *c, char *out);

@@ -57,8 +57,8 @@ class Scripts:
     def position(self):
         return self.read()[:2]
 
-    def read(self, count=0):
-        return self.topic_lua([TOPIC, ERA], ["0", "0", count, "262144", ""])
+    def read(self, count=0, moment=0):
+        return self.topic_lua([TOPIC, ERA], ["0", "0", count, "262144", "", moment])
 
     def renew(self, ms_ago, topics=(TOPIC,)):
         return self.renew_lua(topics, [f"{next(self.epochs):016x}", *[ms_ago] * len(topics)])
@@ -197,7 +197,7 @@ def test_topic_without_a_position_here_is_at_nothing_yet(scripts, server):
 
 
 def nothing_yet(scripts):
-    nothing, base = scripts.read()[5:]
+    nothing, base = scripts.read()[5:7]
     assert base == b"0"
     assert len(nothing) == 16 and nothing.endswith(b"00000000")
     return nothing
@@ -216,6 +216,24 @@ def test_nothing_yet_tells_histories_and_emptied_servers_apart(scripts, server):
     scripts.client.set(ERA, "2")
     seen.add(nothing_yet(scripts))
     assert len(seen) == 4
+
+
+# --- where a topic stood at a moment ---------------------------------------------------------
+
+def test_moment_is_found_among_the_entries_by_their_times(scripts):
+    assert scripts.read(moment=1)[8] == b"0"
+    assert scripts.read()[8] == b""
+    for _ in range(23):
+        scripts.publish()
+        time.sleep(0.002)
+    times = [int(fields[b"t"]) for _, fields in scripts.entries()]
+    for moment in {*times, times[0] - 5, times[-1] + 5, *(t + 1 for t in times)}:
+        before = sum(t < moment for t in times)
+        assert int(scripts.read(moment=moment)[8]) == before, moment
+    scripts.client.xtrim(LOG, maxlen=3, approximate=False)
+    assert int(scripts.read(moment=times[0])[8]) == 20, "what has gone is older"
+    now_us = int(scripts.read()[7])
+    assert 0 <= now_us // 1000 - times[-1] < 60_000
 
 
 # --- renewing -------------------------------------------------------------------------------

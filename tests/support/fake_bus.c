@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/list.h"
 #include "common/redis/redis_reply_hiredis.h"
 #include "tests/support/fake_event.h"
 
 #define TOPICS 8
+#define CLOCK_AHEAD 1700000000000LL /* of Redis */
 
 struct fake_read {
     struct redis_call call;
@@ -18,6 +20,7 @@ struct fake_read {
     struct bus_read q;
     char topic[64];
     bool looked;
+    char now[24], since[24]; /* since "": not asked */
     char epoch[EPOCH_LEN + 1];
     uint64_t base, last;
     char nothing[EPOCH_LEN + 1];
@@ -37,6 +40,7 @@ struct bus {
     struct list reads;
     struct list commands_open;
     bool reader_up;
+    bool is_timeless; /* as a Redis that refuses TIME */
     uint32_t page;
     char nothing[EPOCH_LEN + 1];
     char commands[512];
@@ -143,6 +147,7 @@ void fake_publish(struct fake_topic *t, const struct event *e)
     struct event in_log = *e;
     struct buf whole = fake_message(t->epoch, offset, e);
     t->live[offset] = buf_str(&whole);
+    t->at_ms[offset] = clock_mono_ms();
     in_log.is_marker = e->type == EVENT_SCOREBOARD_UPDATE;
     struct buf entry = fake_message(t->epoch, offset, &in_log);
     t->log[offset] = buf_str(&entry);
@@ -163,6 +168,11 @@ void fake_new_epoch(struct fake_topic *t, const char *epoch)
 void fake_bus_set_reader(struct bus *b, bool up)
 {
     b->reader_up = up;
+}
+
+void fake_bus_set_timeless(struct bus *b)
+{
+    b->is_timeless = true;
 }
 
 void fake_bus_set_page(struct bus *b, uint32_t entries)
@@ -217,6 +227,17 @@ static void look(struct bus *b, struct fake_read *r)
     for (uint64_t o = MAX(r->q.after, t->floor) + 1; o <= t->last && r->n < most; o++) {
         r->entries[r->n++] = copy_str(t->log[o]);
     }
+    if (!b->is_timeless) {
+        snprintf(r->now, sizeof(r->now), "%llu",
+                 (unsigned long long)(clock_mono_ms() + CLOCK_AHEAD) * 1000);
+    }
+    if (r->q.since_ms > 0 && !b->is_timeless) {
+        uint64_t since = t->last;
+        while (since > t->floor && (int64_t)t->at_ms[since] + CLOCK_AHEAD >= r->q.since_ms) {
+            since--;
+        }
+        snprintf(r->since, sizeof(r->since), "%llu", (unsigned long long)since);
+    }
     for (size_t i = 0; r->q.states && i < 2; i++) {
         r->state[i] = copy_str(t->state[i]);
     }
@@ -263,9 +284,11 @@ void fake_bus_answer(struct bus *b)
         text_reply(r->state[0]),
         text_reply((struct str){r->nothing, EPOCH_LEN}),
         text_reply(str_of(base)),
+        text_reply(str_of(r->now)),
+        text_reply(str_of(r->since)),
     };
-    redisReply *part_list[] = {&parts[0], &parts[1], &parts[2], &parts[3],
-                               &parts[4], &parts[5], &parts[6]};
+    redisReply *part_list[] = {&parts[0], &parts[1], &parts[2], &parts[3], &parts[4],
+                               &parts[5], &parts[6], &parts[7], &parts[8]};
     const redisReply whole = {
         .type = REDIS_REPLY_ARRAY, .elements = ARRAY_LEN(part_list), .element = part_list};
     const struct redis_reply reply = redis_reply_of(&whole);
@@ -331,7 +354,10 @@ bool bus_page_of(const struct redis_reply *r, struct bus_page *out)
         .state = {redis_reply_text_at(r, 4), redis_reply_text_at(r, 3)},
         .nothing = redis_reply_text_at(r, 5),
         .base = strtoull(redis_reply_text_at(r, 6).p, NULL, 10),
+        .has_since = redis_reply_text_at(r, 8).n > 0,
     };
+    out->now_us = strtoll(redis_reply_text_at(r, 7).p, NULL, 10);
+    out->since = out->has_since ? strtoull(redis_reply_text_at(r, 8).p, NULL, 10) : 0;
     return true;
 }
 

@@ -20,6 +20,7 @@ struct fake_topic {
     struct str live[FAKE_EVENTS + 1]; /* owned; whole messages by offset, as they were published */
     struct str log[FAKE_EVENTS + 1];  /* owned; as they stand in the log (markers) */
     struct str state[2];              /* borrowed from live: private, public */
+    uint64_t at_ms[FAKE_EVENTS + 1];  /* when they were published */
     size_t heard; /* live messages up to this offset reached the gateway or were lost */
 };
 
@@ -43,6 +44,7 @@ void fake_bus_channel(struct bus *b, enum bus_channel channel, struct str bytes)
 
 void fake_bus_set_reader(struct bus *b, bool up);
 void fake_bus_set_page(struct bus *b, uint32_t entries); /* at most so many entries a page */
+void fake_bus_set_timeless(struct bus *b); /* does not say where a topic stood at a moment */
 /* Commands so far: `+contest/a -contest/a `; empties. */
 const char *fake_bus_commands(struct bus *b);
 /* Answers the oldest of bus_command() with a hash of these fields (name, value, …, NULL), or NULL

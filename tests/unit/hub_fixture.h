@@ -29,7 +29,8 @@ struct session {
     size_t backlog;
     bool grows; /* each delivery adds to the backlog */
     bool never_first;
-    uint64_t last; /* offset of the last event */
+    struct sub_start next_start; /* START_NOW: none */
+    uint64_t last;               /* offset of the last event */
     unsigned events;
 };
 
@@ -86,9 +87,18 @@ static inline void deliver(struct session *c, struct rendering *r, uint32_t skip
     c->last = offset;
 }
 
-static inline size_t backlog(const struct session *c)
+static inline bool may_replay(const struct session *c)
 {
-    return c->backlog;
+    return c->backlog <= 65536;
+}
+
+static inline bool next_start(struct subscription *sub)
+{
+    struct session *c = sub->session;
+    bool has_next = c->next_start.kind != START_NOW;
+    sub->start = c->next_start;
+    c->next_start = (struct sub_start){.kind = START_NOW};
+    return has_next;
 }
 
 static inline bool is_first(const struct subscription *sub, const struct event *e)
@@ -100,8 +110,9 @@ static inline bool is_first(const struct subscription *sub, const struct event *
 static const struct hub_handler handler UNUSED = {.on_joined = on_joined,
                                                   .deliver = deliver,
                                                   .replay = deliver,
-                                                  .backlog = backlog,
-                                                  .is_first = is_first};
+                                                  .may_replay = may_replay,
+                                                  .is_first = is_first,
+                                                  .next_start = next_start};
 
 static inline void note_event(void *arg, int64_t accepted_ms)
 {
@@ -171,28 +182,26 @@ static inline void set_user(struct fixture *f, struct session *c, const char *na
     assert_non_null(c->sub.user);
 }
 
-static inline void join(struct fixture *f, struct session *c, enum view_kind kind)
+static inline void subscribe(struct fixture *f, struct session *c, enum view_kind kind,
+                             enum sight sight)
 {
     static const struct str labels[] = {STR("/user/ana"),        STR("/contest/a"),
                                         STR("/contest/a/admin"), STR("/problem/p"),
                                         STR("/scoreboard/t"),    STR("")};
     const struct hub_place place = {STR(TOPIC), kind, labels[kind]};
     c->sub.session = c;
-    assert_true(hub_join(f->hub, &c->sub, &place));
-}
-
-static inline void subscribe(struct fixture *f, struct session *c, enum view_kind kind,
-                             enum sight sight)
-{
-    join(f, c, kind);
-    hub_allow(f->hub, &c->sub, sight);
+    assert_true(hub_join(f->hub, &c->sub, &place, sight));
 }
 
 static inline void ask_from(struct session *c, const char *epoch, uint64_t offset)
 {
-    c->sub.has_asked = true;
-    memcpy(c->sub.asked.epoch, epoch, EPOCH_LEN);
-    c->sub.asked.offset = offset;
+    c->sub.start = (struct sub_start){.kind = START_AFTER, .at = {.offset = offset}};
+    memcpy(c->sub.start.at.epoch, epoch, EPOCH_LEN);
+}
+
+static inline void ask_nothing(struct session *c)
+{
+    c->sub.start = (struct sub_start){.kind = START_NOW};
 }
 
 static inline void answer_all(struct fixture *f)

@@ -29,54 +29,118 @@ static void subscription_waits_for_the_feed_and_then_gets_what_is_new(void **sta
     assert_heard(&f->c[1], "4 ");
 }
 
-static void subscription_not_allowed_yet_hears_nothing_and_counts_nothing(void **state)
+/* ---- a start that lies before the permission ---- */
+
+static void hold(struct session *c, const char *epoch, uint64_t offset)
 {
-    struct fixture *f = *state;
-    begin_at_three(f);
-    join(f, &f->c[0], VIEW_CONTEST);
-    events(f, 2);
-    assert_heard(&f->c[0], "");
-    assert_int_equal(f->metrics.subscriptions, 1);
-    hub_leave(f->hub, &f->c[0].sub);
-    assert_int_equal(f->metrics.subscriptions, 1);
+    ask_from(c, epoch, offset);
+    c->sub.start.kind = START_HELD;
 }
 
-static void events_between_joining_and_permission_are_held(void **state)
+static struct sub_start since_now(void)
+{
+    return (struct sub_start){.kind = START_SINCE, .since_us = clock_mono_us()};
+}
+
+static void events_after_a_held_position_belong_to_the_subscription(void **state)
 {
     struct fixture *f = *state;
     begin_at_three(f);
-    join(f, &f->c[0], VIEW_CONTEST);
+    hold(&f->c[0], FAKE_EPOCH_A, 3);
     events(f, 2);
-    hub_allow(f->hub, &f->c[0].sub, SIGHT_PUBLIC);
+    subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
     assert_heard(&f->c[0], "at:3 4 5 ");
     events(f, 1);
     assert_heard(&f->c[0], "6 ");
 }
 
-static void topic_that_becomes_live_before_the_permission_is_held_from_there(void **state)
+static void events_after_a_moment_are_found_in_the_log(void **state)
 {
     struct fixture *f = *state;
-    join(f, &f->c[0], VIEW_CONTEST);
-    events(f, 2);
+    publish_as(f, "", true);
+    publish_as(f, "", true);
+    fake_loop_pass_ms(f->loop, 10000);
+    f->c[0].sub.start = since_now();
+    for (int i = 0; i < 50; i++) { /* permission takes its time */
+        publish_as(f, "", true);
+        fake_loop_pass_ms(f->loop, 1000);
+    }
+    subscribe(f, &f->c[0], VIEW_LEGACY, SIGHT_ALL);
     answer_all(f);
-    events(f, 1);
-    hub_allow(f->hub, &f->c[0].sub, SIGHT_PUBLIC);
-    assert_heard(&f->c[0], "at:2 3 ");
+    assert_int_equal(f->c[0].last, 2); /* at:2, and then all texts */
+    assert_string_equal((buf_addc(&f->c[0].heard, '\0'), strstr(f->c[0].heard.p, "at:2")),
+                        f->c[0].heard.p);
+    assert_int_equal(f->c[0].heard.n, strlen("at:2 ") + 50 * strlen("text ") + 1);
+    buf_clear(&f->c[0].heard);
 }
 
-static void epoch_changed_between_joining_and_permission_begins_at_the_new_one(void **state)
+static void moment_at_which_the_log_was_trimmed_begins_with_what_is_left(void **state)
+{
+    struct fixture *f = *state;
+    fake_loop_pass_ms(f->loop, 10000);
+    f->c[0].sub.start = since_now();
+    for (int i = 0; i < 5; i++) {
+        publish_as(f, "", true);
+    }
+    f->topic->floor = 3;
+    subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+    answer_all(f);
+    assert_heard(&f->c[0], "at:3 4 5 ");
+}
+
+static void held_position_of_another_epoch_gives_way_to_the_moment(void **state)
 {
     struct fixture *f = *state;
     begin_at_three(f);
-    join(f, &f->c[0], VIEW_CONTEST);
+    hold(&f->c[0], FAKE_EPOCH_A, 3);
+    f->c[0].next_start = since_now();
     events(f, 1);
     fake_new_epoch(f->topic, FAKE_EPOCH_B);
     events(f, 1);
     answer_all(f);
-    hub_allow(f->hub, &f->c[0].sub, SIGHT_PUBLIC);
-    assert_heard(&f->c[0], "at:1 ");
+    subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+    fake_bus_answer_all(f->bus);
+    assert_heard(&f->c[0], "at:0 1 ");
     events(f, 1);
     assert_heard(&f->c[0], "2 ");
+}
+
+static void moment_that_redis_cannot_tell_is_now(void **state)
+{
+    struct fixture *f = *state;
+    fake_bus_set_timeless(f->bus);
+    f->c[0].sub.start = since_now();
+    publish_as(f, "", true);
+    subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+    answer_all(f);
+    assert_heard(&f->c[0], "at:1 ");
+}
+
+static void answers_that_take_long_lose_nothing(void **state)
+{
+    struct fixture *f = *state;
+    subscribe(f, &f->c[3], VIEW_CONTEST, SIGHT_PUBLIC);
+    for (int i = 0; i < 2; i++) { /* the position is read, and the moment asked about */
+        f->c[0].sub.start = since_now();
+        publish_as(f, "", true);
+        fake_loop_pass_ms(f->loop, 700);
+        subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+        if (i == 0) {
+            fake_bus_subscribed(f->bus, STR(TOPIC));
+        }
+        while (fake_bus_n_reads(f->bus) > 0) {
+            fake_bus_look(f->bus);
+            fake_loop_pass_ms(f->loop, 1500);
+            fake_bus_answer(f->bus);
+        }
+        hear(f, f->topic->last);
+        fake_bus_answer_all(f->bus);
+        assert_int_equal(f->c[0].last, f->topic->last);
+        assert_in_range(f->c[0].events, i + 1, 3);
+        hub_leave(f->hub, &f->c[0].sub);
+        buf_clear(&f->c[0].heard);
+    }
+    buf_clear(&f->c[3].heard);
 }
 
 static void subscription_that_comes_during_a_repair_is_settled_by_its_end(void **state)
@@ -133,7 +197,7 @@ static void every_type_reaches_exactly_those_of_the_table(void **state)
                     e.type_name = str_of(names[type]);
                     fake_publish(f->topic, &e);
                     hear(f, f->topic->last);
-                    bool carried = access_carries(kind, type);
+                    bool carried = visibility_carries(kind, type);
                     const bool expected[] = {carried && (is_public || has_user),
                                              carried && is_public, carried, carried && is_public};
                     for (size_t i = 0; i < 4; i++) {
@@ -145,7 +209,7 @@ static void every_type_reaches_exactly_those_of_the_table(void **state)
         }
         for (size_t i = 0; i < 4; i++) {
             hub_leave(f->hub, &f->c[i].sub);
-            f->c[i].sub.has_asked = false;
+            ask_nothing(&f->c[i]);
         }
         users_detach(f->users, f->c[0].sub.user, &f->c[0].user_node);
         users_detach(f->users, f->c[1].sub.user, &f->c[1].user_node);
@@ -183,7 +247,7 @@ static void private_events_find_every_session_of_their_user_and_no_other(void **
             if (step < 3) {
                 int gone = orders[o][step];
                 hub_leave(f->hub, &f->c[gone].sub);
-                f->c[gone].sub.has_asked = false;
+                ask_nothing(&f->c[gone]);
                 users_detach(f->users, f->c[gone].sub.user, &f->c[gone].user_node);
                 f->c[gone].sub.user = NULL;
                 there[gone] = false;
@@ -223,7 +287,7 @@ static void join_without_memory_leaves_nothing_behind(void **state)
         struct session *c = &f->c[0];
         c->sub.session = c;
         fail_alloc_at(n++);
-        joined = hub_join(f->hub, &c->sub, &place);
+        joined = hub_join(f->hub, &c->sub, &place, SIGHT_PUBLIC);
         bool failed = fail_alloc_hit();
         fail_alloc_at(-1);
         assert_true(joined || failed);
@@ -253,7 +317,7 @@ static void client_is_told_when_memory_lacks_for_an_event(void **state)
         assert_true(strcmp(f->c[0].heard.p, event) == 0 || strcmp(f->c[0].heard.p, reset) == 0);
         buf_clear(&f->c[0].heard);
         hub_leave(f->hub, &f->c[0].sub);
-        f->c[0].sub.has_asked = false;
+        ask_nothing(&f->c[0]);
     }
 }
 
@@ -262,10 +326,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(subscription_waits_for_the_feed_and_then_gets_what_is_new),
-        TEST(subscription_not_allowed_yet_hears_nothing_and_counts_nothing),
-        TEST(events_between_joining_and_permission_are_held),
-        TEST(topic_that_becomes_live_before_the_permission_is_held_from_there),
-        TEST(epoch_changed_between_joining_and_permission_begins_at_the_new_one),
+        TEST(events_after_a_held_position_belong_to_the_subscription),
+        TEST(events_after_a_moment_are_found_in_the_log),
+        TEST(moment_at_which_the_log_was_trimmed_begins_with_what_is_left),
+        TEST(held_position_of_another_epoch_gives_way_to_the_moment),
+        TEST(moment_that_redis_cannot_tell_is_now),
+        TEST(answers_that_take_long_lose_nothing),
         TEST(subscription_that_comes_during_a_repair_is_settled_by_its_end),
         TEST(last_one_to_leave_lets_the_topic_go),
         TEST(every_type_reaches_exactly_those_of_the_table),

@@ -80,11 +80,11 @@ static void idle_session_with_two_channels_stays_within_its_budget(void **state)
     stage_answer_user(g, "");
     stage_confirm(g, "contest/a");
     stage_event(g, "", true);
-    assert_int_equal(outq_heap_bytes(&c->s->out), 0);
+    assert_int_equal(outq_heap_bytes(&c->s->writer.out), 0);
 
     assert_in_range(sizeof(struct session) + 2 * sizeof(struct session_sub), 1, 768);
     assert_in_range(sizeof(struct topic) + sizeof(struct view) + sizeof(struct feed), 1, 408);
-    assert_in_range(offsetof(struct session, out) + sizeof(struct outq), 1, 128); /* prefetch() */
+    assert_in_range(offsetof(struct session, gw) + sizeof(struct gw *), 1, 128); /* prefetch() */
 }
 
 static void refusals_of_the_frontend_become_their_errors(void **state)

@@ -48,19 +48,73 @@ static void publish_everywhere(struct stage *g, const char *user, bool is_public
     fake_loop_turn(g->gw.loop);
 }
 
-static void topics_are_wanted_before_the_question_is_answered(void **state)
+/* Nothing of Redis is touched for a client that perhaps nobody knows. */
+static void nothing_is_wanted_of_redis_before_the_answer(void **state)
 {
     struct stage *g = *state;
+    g->settings.broadcaster.legacy_resume_ms = 60000;
     struct client *c = connect(g, 0, "/contest/a,/problemset/17/tok");
-    assert_string_equal(fake_bus_commands(g->bus), "+contest/a +problemset/17 ");
     assert_string_equal(stage_question(g), "may COOKIE /contest/a,/problemset/17/tok");
-    confirm_all(g);
+    stage_pass_s(g, 20);
+    assert_string_equal(fake_bus_commands(g->bus), "");
+    assert_int_equal(fake_bus_n_reads(g->bus), 0);
+    stage_refuse(g, AUTH_FORBIDDEN);
+    assert_int_equal(c->close_code, 4003);
+    stage_disconnect(c);
+    assert_string_equal(fake_bus_commands(g->bus), "");
+}
+
+static void nobody_reads_and_leaves_no_record(void **state)
+{
+    struct stage *g = *state;
+    g->settings.broadcaster.legacy_resume_ms = 60000;
+    struct client *c = connect(g, 0, "/contest/a");
+    stage_answer_user(g, "");
+    stage_confirm(g, "contest/a");
     stage_event(g, "", true);
-    stage_event(g, "bob", false);
+    stage_assert_heard(c, TEXT);
+    stage_disconnect(c);
+    assert_string_equal(fake_bus_commands(g->bus), "+contest/a ");
+}
+
+static void what_was_published_before_the_answer_is_not_missed(void **state)
+{
+    struct stage *g = *state;
+    for (int is_live = 0; is_live < 2; is_live++) {
+        if (is_live) {
+            stage_answer_user((connect(g, 0, "/contest/a"), g), "bob");
+            stage_confirm(g, "contest/a");
+        }
+        stage_event(g, "", true); /* long before */
+        stage_pass_s(g, 10);
+        buf_clear(&g->c[0].heard);
+        struct client *c = connect(g, 1, "/contest/a");
+        for (int i = 0; i < 50; i++) { /* a judge that takes its time */
+            stage_event(g, "", true);
+            stage_pass_s(g, 1);
+        }
+        stage_event(g, "bob", false);
+        stage_answer_user(g, "ana");
+        stage_confirm(g, "contest/a");
+        assert_int_equal(c->heard.n, 50 * strlen(TEXT));
+        buf_clear(&c->heard);
+        stage_event(g, "ana", false);
+        stage_assert_heard(c, TEXT);
+        stage_disconnect(c);
+        stage_pass_s(g, 15);
+    }
+    buf_clear(&g->c[0].heard);
+}
+
+static void all_events_begin_with_the_answer(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = connect(g, 0, "/all-events");
+    publish_everywhere(g, "ana", true);
+    stage_answer(g, &(struct auth_answer){.result = AUTH_OK, .user = STR("root"), .admin = true});
+    confirm_all(g);
     stage_assert_heard(c, "");
-    stage_answer_user(g, "ana");
-    stage_assert_heard(c, TEXT); /* nothing was missed meanwhile */
-    stage_event(g, "ana", false);
+    publish_everywhere(g, "ana", true);
     stage_assert_heard(c, TEXT);
 }
 
@@ -105,6 +159,28 @@ static void asked_again_who_may_see_something_else_is_to_connect_anew(void **sta
         }
         assert_int_equal(c->close_code, rows[i].code);
     }
+}
+
+static void recheck_wanted_while_the_judge_is_asked_is_made_afterwards(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = connect(g, 0, "/contest/a");
+    session_recheck(c->s); /* during the handshake's question */
+    stage_answer_user(g, "ana");
+    session_recheck(c->s); /* and during the recheck's */
+    assert_int_equal(stage_n_questions(g), 1);
+    stage_answer_user(g, "ana");
+    assert_int_equal(stage_n_questions(g), 1);
+    assert_true(session_owes_recheck(c->s));
+    stage_refuse(g, AUTH_UNAVAILABLE);
+    assert_int_equal(stage_n_questions(g), 0);
+    assert_true(session_owes_recheck(c->s)); /* nobody has said that it may go on */
+    session_recheck(c->s);
+    stage_answer_user(g, "ana");
+    assert_false(session_owes_recheck(c->s));
+    session_recheck(c->s);
+    stage_refuse(g, AUTH_FORBIDDEN);
+    assert_int_equal(c->close_code, 4003);
 }
 
 static void leaving_gateway_closes_at_once(void **state)
@@ -174,20 +250,19 @@ static void event_that_matches_several_filters_is_sent_once(void **state)
             bool by_place = set & 0x1e; /* problem, contest, problemset */
             bool as_admin = admin || (rights & 1 && set & 0x0c) || (rights & 2 && set & 2) ||
                             (rights & 4 && set & 16);
+            stage_pass_s(g, 3); /* the last ones are no longer of "since now" */
             struct client *c = connect(g, 0, filters);
-            confirm_all(g);
             /* Twice: while the question is open, and after the answer. */
             publish_everywhere(g, "ana", true);
             publish_everywhere(g, "bob", false);
             stage_answer(g, &a);
-            fake_bus_answer_all(g->bus);
-            fake_loop_turn(g->gw.loop);
+            confirm_all(g);
             bool sees_own = may_all || by_place || set & 1;
             bool sees_other = may_all || (by_place && as_admin) || set & 1;
             char expected[128] = "";
             add_words(expected, sizeof(expected), "%s", sees_own ? TEXT : "");
             add_words(expected, sizeof(expected), "%s", sees_other ? TEXT : "");
-            stage_assert_heard(c, expected);
+            stage_assert_heard(c, may_all ? "" : expected); /* of all events, what is new */
             publish_everywhere(g, "ana", true);
             publish_everywhere(g, "bob", false);
             stage_assert_heard(c, expected);
@@ -250,9 +325,13 @@ static void scoreboards_are_conflated_without_a_word(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(topics_are_wanted_before_the_question_is_answered),
+        TEST(nothing_is_wanted_of_redis_before_the_answer),
+        TEST(nobody_reads_and_leaves_no_record),
+        TEST(what_was_published_before_the_answer_is_not_missed),
+        TEST(all_events_begin_with_the_answer),
         TEST(refusals_close_with_their_code),
         TEST(asked_again_who_may_see_something_else_is_to_connect_anew),
+        TEST(recheck_wanted_while_the_judge_is_asked_is_made_afterwards),
         TEST(leaving_gateway_closes_at_once),
         TEST(redis_that_is_away_closes_after_five_seconds),
         TEST(what_the_client_says_is_ignored_and_no_stranger_rule_holds),

@@ -22,9 +22,9 @@ static struct position at(const char *text)
 static void expect_id(const struct sse_channels *c, const char *expected)
 {
     char id[1024];
-    assert_true(sse_channels_id_max(c) <= sizeof(id));
+    assert_true(sse_channels_end_max(c) <= sizeof(id));
     size_t n = sse_channels_write_id(c, id);
-    assert_true(n < sse_channels_id_max(c));
+    assert_true(n < sse_channels_end_max(c));
     if (!str_eq((struct str){id, n}, str_of(expected))) {
         fail_msg("the id is %.*s, not %s", (int)n, id, expected);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* access: who may see which event, as pure functions (architecture.md, routing and visibility).
+/* visibility: who may see which event, as pure functions (architecture.md, routing and visibility).
+ * What keeps private events private is visibility_audience(), for live events and for replays.
  */
 #include <stdbool.h>
 
@@ -22,13 +23,17 @@ enum view_kind {
 
 /* What a subscription sees of the events that its view carries. */
 enum sight {
-    SIGHT_PUBLIC, /* public events, and those of the session's own user */
+    SIGHT_PUBLIC, /* public events, and private ones of the session's own user */
     SIGHT_ALL     /* everything */
 };
 
+/* Who sees an event besides those with SIGHT_ALL. */
+enum audience { AUDIENCE_NOBODY, AUDIENCE_ITS_USER, AUDIENCE_EVERYBODY };
+enum audience visibility_audience(const struct event *e);
+
 /* Does an event of this type belong on this kind of view at all? */
-bool access_carries(enum view_kind kind, enum event_type type);
+bool visibility_carries(enum view_kind kind, enum event_type type);
 /* May a subscription with this sight, of this user ("" = nobody), see the event? */
-bool access_sees(enum sight sight, struct str user, const struct event *e);
+bool visibility_sees(enum sight sight, struct str user, const struct event *e);
 /* Is the event one of this filter's topic? (the names, not the sight) */
-bool access_names(const struct filter *f, const struct event *e);
+bool visibility_names(const struct filter *f, const struct event *e);

@@ -6,7 +6,7 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/access/access.h"
+#include "gateway/access/visibility.h"
 #include "tests/support/fake_event.h"
 
 /* The two tables of architecture.md, "Routing and visibility", written out once more. */
@@ -22,7 +22,7 @@ static void every_type_is_carried_by_the_views_of_the_table(void **state)
     (void)state;
     for (enum event_type type = 0; type < EVENT_TYPES; type++) {
         for (enum view_kind kind = VIEW_USER; kind < VIEW_KINDS; kind++) {
-            assert_int_equal(access_carries(kind, type), carried[type][kind] == 'y');
+            assert_int_equal(visibility_carries(kind, type), carried[type][kind] == 'y');
         }
     }
 }
@@ -48,7 +48,7 @@ static void sight_decides_who_sees_what_is_not_public(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct event e = fake_run(rows[i].event_user, rows[i].is_public);
-        assert_int_equal(access_sees(rows[i].sight, str_of(rows[i].session_user), &e),
+        assert_int_equal(visibility_sees(rows[i].sight, str_of(rows[i].session_user), &e),
                          rows[i].sees);
     }
 }
@@ -72,7 +72,7 @@ static void filter_names_an_event_only_by_its_own_kind_and_topic(void **state)
             e.topics = (uint8_t)topics;
             for (enum topic_kind kind = 0; kind < TOPIC_KINDS; kind++) {
                 bool expected = (topics >> kind & 1) && (is_same || kind == TOPIC_ALL);
-                assert_int_equal(access_names(&filters[kind], &e), expected);
+                assert_int_equal(visibility_names(&filters[kind], &e), expected);
             }
         }
     }

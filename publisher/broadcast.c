@@ -12,7 +12,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/log_limit.h"
 #include "common/loop.h"
 #include "common/strmap.h"
 #include "proto/publish_body.h"
@@ -23,7 +22,6 @@
 
 enum {
     KEYED_WAIT_MS = 5000,
-    LOG_INTERVAL_MS = 1000,
     ENVELOPE_OVERHEAD = 512, /* what the envelope adds to text and data, roughly */
 };
 
@@ -34,7 +32,6 @@ struct broadcast {
     struct scoreboard_refresh *refresh; /* borrowed */
     struct broadcast_settings settings;
     struct strmap keyed; /* idempotency hash -> waiting publish_job */
-    struct log_limit names_limit;
 };
 struct publish_job {
     struct broadcast *broadcast;    /* borrowed (outlives it) */
@@ -107,13 +104,11 @@ static void log_event(const struct broadcast *b, const struct publish_job *j,
 static void note_refused_names(struct broadcast *b, const struct publish_job *j,
                                const struct publish_request *r)
 {
-    uint64_t silenced;
     b->metrics->names_refused += r->names_refused;
-    if (r->names_refused > 0 &&
-        log_limit_pass(&b->names_limit, loop_now_ms(b->loop), LOG_INTERVAL_MS, &silenced)) {
+    if (r->names_refused > 0) {
         log_warn("names in an event are unusable: not sent to their topics",
                  LF_U64("names", r->names_refused), LF_STR("id", j->id),
-                 LF_STR("publisher", j->exchange->peer), LF_U64("silenced", silenced));
+                 LF_STR("publisher", j->exchange->peer));
     }
 }
 

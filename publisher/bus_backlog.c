@@ -12,7 +12,6 @@ enum {
     KEPT_MAX = 1024,
     KEPT_BYTES_MAX = 64 << 20,
     KEPT_MS = 60000,
-    LOG_INTERVAL_MS = 10000,
 };
 
 /* An event that was kept once counts as kept wherever it is: its sender is gone. */
@@ -170,13 +169,10 @@ void bus_backlog_drop(struct bus_backlog *b, struct bus_write *e)
 
 void bus_backlog_give_up(struct bus_backlog *b, struct bus_write *e, const char *why)
 {
-    uint64_t silenced;
     bus_backlog_tell(b, e, BUS_UNKNOWN, STR_NONE);
     if (e->kept_since_ms > 0) {
         b->metrics->kept_dropped++;
-        if (log_limit_pass(&b->lost_limit, loop_now_ms(b->loop), LOG_INTERVAL_MS, &silenced)) {
-            log_error("kept event lost", LF_STR("reason", why), LF_U64("silenced", silenced));
-        }
+        log_error("kept event lost", LF_STR("reason", why));
     }
     bus_backlog_drop(b, e);
 }

@@ -17,7 +17,6 @@
 #include <stdint.h>
 
 #include "common/list.h"
-#include "common/log_limit.h"
 #include "common/loop.h"
 #include "publisher/bus_write.h"
 
@@ -42,8 +41,7 @@ struct bus_backlog {
     struct list lists[BUS_WRITE_STATES];
     struct deadline_queue queues[QUEUES];
     uint64_t kept_ever; /* order of the kept ones */
-    struct log_limit lost_limit;
-    bool closed; /* nothing is kept any more */
+    bool closed;        /* nothing is kept any more */
 };
 
 MUST_CHECK bool bus_backlog_init(struct bus_backlog *b, struct loop *l, struct pub_metrics *m);

@@ -16,7 +16,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/log_limit.h"
 #include "common/loop.h"
 #include "publish_lua.h"
 #include "publisher/bus_backlog.h"
@@ -30,7 +29,6 @@ enum {
     UNSENT_WINDOW = 128 * 1024,
     ATTEMPTS_MAX = 10,
     RETRY_MS = 1000, /* of kept events, while Redis refuses them */
-    LOG_INTERVAL_MS = 10000,
     OWN_SCRIPTS = 2,
     SCRIPTS_MAX = OWN_SCRIPTS + 2,
 };
@@ -51,8 +49,7 @@ struct bus_writer {
     uint64_t kept_not_before_ms; /* Redis refuses at the moment */
     char history_text[3][24];
     struct str history[3]; /* for bus_write_prepare() */
-    struct log_limit refusal_limit;
-    bool stopping; /* nothing is sent any more */
+    bool stopping;         /* nothing is sent any more */
 };
 
 static void pump(struct bus_writer *w);
@@ -64,14 +61,6 @@ static bool may_send(const struct bus_writer *w)
 {
     bool tried = w->trial.state == TRIAL_PASSED || w->trial.state == TRIAL_REFUSED;
     return w->beat.agrees && tried && redis_link_is_ready(w->link);
-}
-
-static void log_refusal(struct bus_writer *w, const struct redis_reply *r)
-{
-    uint64_t silenced;
-    if (log_limit_pass(&w->refusal_limit, loop_now_ms(w->loop), LOG_INTERVAL_MS, &silenced)) {
-        log_error("redis refused an event", LF_S("error", r->text), LF_U64("silenced", silenced));
-    }
 }
 
 static void count_error(const struct bus_writer *w, const struct redis_reply *r)
@@ -95,7 +84,7 @@ static void on_renewed(const struct redis_reply *r, void *arg)
     bus_moves_settle(&w->moves, done);
     if (!done) {
         if (r) {
-            log_refusal(w, r);
+            log_error("redis refused an event", LF_S("error", r->text));
         }
         return; /* owed still */
     }
@@ -173,7 +162,7 @@ static void on_executed(struct bus_writer *w, struct bus_write *e, const struct 
 static void on_refused(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r)
 {
     count_error(w, r);
-    log_refusal(w, r);
+    log_error("redis refused an event", LF_S("error", r->text));
     bus_trial_refused(&w->trial, redis_error_of(r));
     w->kept_not_before_ms = loop_now_ms(w->loop) + RETRY_MS;
     bus_backlog_not_written(&w->backlog, e);
@@ -193,7 +182,7 @@ static void on_no_script(struct bus_writer *w, struct bus_write *e, const struct
 static void on_error_reply(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r)
 {
     count_error(w, r);
-    log_refusal(w, r);
+    log_error("redis refused an event", LF_S("error", r->text));
     bus_backlog_give_up(&w->backlog, e, "redis refuses it");
 }
 
@@ -295,7 +284,7 @@ static void on_trial(const struct redis_reply *r, void *arg)
     struct bus_writer *w = arg;
     if (r->type == REPLY_ERROR) {
         count_error(w, r);
-        log_refusal(w, r);
+        log_error("redis refused an event", LF_S("error", r->text));
     }
     renew(w);
     pump(w);

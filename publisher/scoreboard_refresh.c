@@ -15,7 +15,6 @@
 #include "common/clock.h"
 #include "common/http/http_client.h"
 #include "common/log.h"
-#include "common/log_limit.h"
 #include "common/loop.h"
 #include "common/redis/redis_link.h"
 #include "proto/limits.h"
@@ -31,8 +30,6 @@ enum {
     POLL_MS = 250,
     IDLE_MS = 1000,
     WAKE_GAP_MS = 20, /* after a turn for nothing, however many runs come */
-    LOG_INTERVAL_MS = 10000,
-    LOG_DENIED_INTERVAL_MS = 60000,
     OWNER_LEN = 16,
 };
 enum refresh_argument { /* after the keys; see refresh.lua */
@@ -72,7 +69,6 @@ struct scoreboard_refresh {
     struct redis_call *turn; /* under way; else NULL */
     bool turn_again;         /* soon after it: a run has come */
     bool is_stopping;
-    struct log_limit denied_limit, failed_limit, redis_limit;
 };
 
 /* --- calls --------------------------------------------------------------------------------------- */
@@ -91,17 +87,7 @@ static bool is_on(const struct scoreboard_refresh *r)
     return r->client && r->secret[0] != '\0' && !r->is_stopping;
 }
 
-static void log_denied(struct scoreboard_refresh *r)
-{
-    uint64_t silenced;
-    if (log_limit_pass(&r->denied_limit, loop_now_ms(r->loop), LOG_DENIED_INTERVAL_MS, &silenced)) {
-        log_error("ScoreboardUpdateSecret differs from the frontend's",
-                  LF_U64("silenced", silenced));
-    }
-}
-
-static void log_failed(struct scoreboard_refresh *r, struct str contest,
-                       const struct http_answer *a)
+static void log_failed(struct str contest, const struct http_answer *a)
 {
     static const char *const outcomes[] = {
         [HTTP_ANSWERED] = "answered",
@@ -109,12 +95,8 @@ static void log_failed(struct scoreboard_refresh *r, struct str contest,
         [HTTP_FAILED] = "no_answer",
         [HTTP_TOO_LARGE] = "answer_too_large",
     };
-    uint64_t silenced;
-    if (log_limit_pass(&r->failed_limit, loop_now_ms(r->loop), LOG_INTERVAL_MS, &silenced)) {
-        log_warn("scoreboard not refreshed", LF_S("contest", contest),
-                 LF_STR("outcome", outcomes[a->outcome]), LF_I64("status", a->status),
-                 LF_U64("silenced", silenced));
-    }
+    log_warn("scoreboard not refreshed", LF_S("contest", contest),
+             LF_STR("outcome", outcomes[a->outcome]), LF_I64("status", a->status));
 }
 
 /* Counts and logs. Whether it should be tried again. */
@@ -126,16 +108,16 @@ static bool note_answer(struct scoreboard_refresh *r, struct str contest,
     case REFRESH_OK: m->refreshes_ok++; return false;
     case REFRESH_DENIED:
         m->refreshes_denied++;
-        log_denied(r);
+        log_error("ScoreboardUpdateSecret differs from the frontend's");
         return true; /* with another secret, perhaps */
     case REFRESH_REFUSED:
         m->refreshes_refused++;
-        log_failed(r, contest, a);
+        log_failed(contest, a);
         return false;
     case REFRESH_FAILED: break;
     }
     m->refreshes_failed++;
-    log_failed(r, contest, a);
+    log_failed(contest, a);
     return true;
 }
 
@@ -238,24 +220,20 @@ static bool is_answer(const struct redis_reply *reply)
     return reply && reply->type == REPLY_LIST && redis_reply_at(reply, 0).type == REPLY_INTEGER;
 }
 
-static void log_no_answer(struct scoreboard_refresh *r, const struct redis_reply *reply)
+static void log_no_answer(const struct redis_reply *reply)
 {
-    uint64_t silenced;
     enum redis_error e = reply ? redis_error_of(reply) : REDIS_ERROR_AWAY;
     if (e == REDIS_ERROR_AWAY || e == REDIS_ERROR_READONLY || e == REDIS_ERROR_NOSCRIPT) {
         return; /* it passes, and the link says what there is to say */
     }
-    if (log_limit_pass(&r->redis_limit, loop_now_ms(r->loop), LOG_INTERVAL_MS, &silenced)) {
-        log_error("redis refused a scoreboard refresh", LF_S("error", reply->text),
-                  LF_U64("silenced", silenced));
-    }
+    log_error("redis refused a scoreboard refresh", LF_S("error", reply->text));
 }
 
 static void on_turn(const struct redis_reply *reply, void *arg)
 {
     struct scoreboard_refresh *r = arg;
     if (!is_answer(reply)) {
-        log_no_answer(r, reply);
+        log_no_answer(reply);
         for (size_t i = 0; i < AT_ONCE; i++) {
             r->calls[i].reported = false; /* told again */
         }

@@ -113,8 +113,7 @@ static void set_text(struct config_loading *l, const char *where, struct str pat
         return;
     }
     if (!row) {
-        config_error(l, where, "no such setting; the nearest is %.*s",
-                     STR_ARG(config_nearest(path)));
+        config_error(l, where, "no such setting");
         return;
     }
     if (row->type == SETTING_IGNORED) {

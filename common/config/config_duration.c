@@ -1,112 +1,74 @@
 /* SPDX-License-Identifier: MIT */
-/* config_duration: "1m30s", "0.5" and the like. Counted in nanoseconds, rounded up to milliseconds,
- * so that nothing but zero becomes zero. */
+/* config_duration: "1m30s", "0.5" and the like. */
 #include "common/config/config_duration.h"
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
+#include <stdlib.h>
 
-/* Takes `digits[.digits]` off the front of *s, in units of 1e-9, for a unit of unit_ns. The unit
- * stands behind the number, hence the two passes: here it is known. */
-static bool scale(struct str number, int64_t unit_ns, int64_t *out_ns)
-{
-    int64_t ns = 0;
-    size_t i = 0;
-    for (; i < number.n && is_digit(number.p[i]); i++) {
-        if (__builtin_mul_overflow(ns, 10, &ns) ||
-            __builtin_add_overflow(ns, number.p[i] - '0', &ns)) {
-            return false;
-        }
-    }
-    if (__builtin_mul_overflow(ns, unit_ns, &ns)) {
-        return false;
-    }
-    int64_t place = unit_ns;
-    for (i++; i < number.n; i++) { /* behind the point */
-        place /= 10;
-        if (__builtin_add_overflow(ns, (number.p[i] - '0') * place, &ns)) {
-            return false;
-        }
-    }
-    *out_ns = ns;
-    return true;
-}
+/* What Go takes, 64 bits of nanoseconds; milliseconds are exact in a double up to there. */
+#define MAX_MS 9223372036854.0
+/* What adding up decimals may be off by: so much above a whole millisecond is not rounded up. */
+#define SLACK_MS 1e-7
 
-/* Length of `digits[.digits]` or `.digits` at the front of s; 0 when there is none. */
-static size_t number_length(struct str s)
+/* Takes `digits[.digits]` or `.digits` off the front of *s. */
+static bool take_number(struct str *s, double *out)
 {
-    size_t i = 0;
+    double value = 0;
+    double place = 0; /* 0 before the point */
     size_t digits = 0;
-    for (; i < s.n && is_digit(s.p[i]); i++) {
-        digits++;
-    }
-    if (i < s.n && s.p[i] == '.') {
-        for (i++; i < s.n && is_digit(s.p[i]); i++) {
-            digits++;
+    size_t i = 0;
+    for (; i < s->n && ((s->p[i] >= '0' && s->p[i] <= '9') || (s->p[i] == '.' && place == 0));
+         i++) {
+        if (s->p[i] == '.') {
+            place = 1;
+            continue;
         }
+        digits++;
+        place /= 10;
+        value = place > 0 ? value + (s->p[i] - '0') * place : value * 10 + (s->p[i] - '0');
     }
-    return digits > 0 ? i : 0;
+    *s = str_after(*s, i);
+    *out = value;
+    return digits > 0;
 }
 
-/* Length of the unit at the front of s; 0 when there is none. */
-static size_t unit_at(struct str s, int64_t *out_ns)
+/* Takes a unit off the front of *s; what it is in ms, or 0. */
+static double take_unit(struct str *s)
 {
     static const struct {
         struct str name;
-        int64_t ns;
+        double ms;
     } units[] = {
         /* "ms" before "m" */
-        {{"ns", 2}, 1},           {{"us", 2}, 1000},         {{"\xc2\xb5s", 3}, 1000},
-        {{"\xce\xbcs", 3}, 1000}, {{"ms", 2}, 1000000},      {{"s", 1}, 1000000000},
-        {{"m", 1}, 60000000000},  {{"h", 1}, 3600000000000},
+        {{"ns", 2}, 1e-6}, {{"us", 2}, 1e-3}, {{"\xc2\xb5s", 3}, 1e-3}, {{"\xce\xbcs", 3}, 1e-3},
+        {{"ms", 2}, 1},    {{"s", 1}, 1e3},   {{"m", 1}, 6e4},          {{"h", 1}, 3.6e6},
     };
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        if (str_starts(s, units[i].name)) {
-            *out_ns = units[i].ns;
-            return units[i].name.n;
+        if (str_starts(*s, units[i].name)) {
+            *s = str_after(*s, units[i].name.n);
+            return units[i].ms;
         }
     }
     return 0;
 }
 
-/* Takes one number with its unit off the front of *s and adds it. */
-static bool take_part(struct str *s, int64_t *total_ns)
-{
-    size_t digits = number_length(*s);
-    int64_t unit_ns;
-    int64_t ns;
-    if (digits == 0) {
-        return false;
-    }
-    struct str number = {s->p, digits};
-    *s = str_after(*s, digits);
-    size_t unit = unit_at(*s, &unit_ns);
-    if (unit == 0 || !scale(number, unit_ns, &ns)) {
-        return false;
-    }
-    *s = str_after(*s, unit);
-    return !__builtin_add_overflow(*total_ns, ns, total_ns);
-}
-
 bool config_parse_duration(struct str s, int64_t *out_ms)
 {
-    int64_t ns = 0;
-    if (s.n == 0) {
-        return false;
-    }
-    if (number_length(s) == s.n) {
-        if (!scale(s, 1000000000, &ns)) {
+    double total_ms = 0;
+    bool is_first = true;
+    do {
+        double number;
+        if (!take_number(&s, &number)) {
             return false;
         }
-        s.n = 0;
-    }
-    while (s.n > 0) {
-        if (!take_part(&s, &ns)) {
+        double unit = is_first && s.n == 0 ? 1e3 : take_unit(&s); /* alone: seconds */
+        total_ms += number * unit;
+        if (unit == 0 || total_ms > MAX_MS) {
             return false;
         }
-    }
-    *out_ms = ns / 1000000 + (ns % 1000000 > 0);
+        is_first = false;
+    } while (s.n > 0);
+    int64_t ms = (int64_t)total_ms;
+    double over = total_ms - (double)ms;
+    *out_ms = ms + (over > SLACK_MS || (ms == 0 && over > 0)); /* only zero becomes zero */
     return true;
 }

@@ -102,14 +102,11 @@ static void read_setting(struct walk *w, const struct member *m, const struct se
 /* `flat`: the key is one name, as it should be. */
 static void report_unknown(struct walk *w, const struct member *m, bool flat)
 {
-    struct str nearest = config_nearest(str_of(m->path));
     const char *why = flat ? "" : " (a key is one name: sections are objects)";
     if (w->loading->strict) {
-        config_error(w->loading, m->where, "unknown%s; the nearest known name is %.*s", why,
-                     STR_ARG(nearest));
+        config_error(w->loading, m->where, "unknown%s", why);
     } else {
-        config_warning(w->loading, m->where, "unknown, ignored%s; the nearest known name is %.*s",
-                       why, STR_ARG(nearest));
+        config_warning(w->loading, m->where, "unknown, ignored%s", why);
     }
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* config_names: which setting or section a name means, and which one was probably meant. For
- * config*.c. Names are whole paths, "Broadcaster.TLS.CertFile".
+/* config_names: which setting or section a name means. For config*.c. Names are whole paths, "Broadcaster.TLS.CertFile".
  */
 #include <stdbool.h>
 
@@ -17,5 +16,3 @@ const struct setting *config_find_setting(struct str path, bool *out_by_older_na
 struct str config_find_section(struct str path);
 /* Is it a section of omegaUp's shared files that is none of our business? */
 bool config_is_foreign_section(struct str path);
-/* The setting or section whose path is most like an unknown one; a part of the settings table. */
-struct str config_nearest(struct str path);

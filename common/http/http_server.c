@@ -16,19 +16,13 @@
 #include "common/net/tls_ctx.h"
 #include "common/wheel.h"
 
-enum { LOG_INTERVAL_MS = 10000, CERTIFICATES_LOG_INTERVAL_MS = 1000 };
-
 /* --- taking connections --- */
 
 static bool refuse(struct http_server *s, int fd, const char *reason)
 {
-    uint64_t silenced;
     (void)close(fd); /* nothing more can be done about it */
     (*s->o.counts.refused)++;
-    if (log_limit_pass(&s->refusals, loop_now_ms(s->o.loop), LOG_INTERVAL_MS, &silenced)) {
-        log_warn("connection refused", LF_STR("reason", reason), LF_U64("connections", s->n_conns),
-                 LF_U64("silenced", silenced));
-    }
+    log_warn("connection refused", LF_STR("reason", reason), LF_U64("connections", s->n_conns));
     return false;
 }
 
@@ -98,16 +92,14 @@ void http_server_handshake_failed(struct http_server *s, struct stream *stream)
     const char *problem = tls_verify_problem(stream_ssl(stream));
     const char *reason = stream_problem(stream);
     char address[NI_MAXHOST];
-    uint64_t silenced;
     (*s->o.counts.tls_failures)++;
     write_address(stream_fd(stream), address);
     if (!problem) {
         log_debug("tls handshake failed", LF_STR("address", address),
                   LF_STR("reason", reason ? reason : "connection closed"));
-    } else if (log_limit_pass(&s->certificates, loop_now_ms(s->o.loop),
-                              CERTIFICATES_LOG_INTERVAL_MS, &silenced)) {
+    } else {
         log_warn("client certificate refused", LF_STR("address", address),
-                 LF_STR("problem", problem), LF_U64("silenced", silenced));
+                 LF_STR("problem", problem));
     }
 }
 

@@ -6,7 +6,6 @@
 #include "common/http/http_crowd.h"
 #include "common/http/http_server.h"
 #include "common/list.h"
-#include "common/log_limit.h"
 
 enum { HTTP_SCRATCH_BYTES = 16384 };
 
@@ -22,9 +21,7 @@ struct http_server {
     bool stopping;     /* every answer is the last one of its connection */
     char *scratch;     /* owned; where requests are read */
     struct buf answer; /* a head in the making */
-    struct log_limit refusals;
-    struct log_limit certificates; /* that were refused */
-    int64_t date_s;                /* the second that `date` says */
+    int64_t date_s;    /* the second that `date` says */
     char date[32];
     uint64_t uncounted; /* what o.counts does not want */
     int64_t uncounted_connections;

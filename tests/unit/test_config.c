@@ -375,30 +375,24 @@ static void events_port_set_to_its_default_counts_as_set(void **state)
     assert_true(t->settings->broadcaster.events_port_set);
 }
 
-static void unknown_keys_are_warnings_that_name_the_nearest(void **state)
+static void unknown_keys_are_warnings(void **state)
 {
     struct trial *t = *state;
     static const struct {
         const char *file, *problems;
     } rows[] = {
         {"{\n\n \"Broadcaster\": {\"Prot\": 1}}",
-         "warning: @:3: Broadcaster.Prot: unknown, ignored; the nearest known name is "
-         "Broadcaster.Port\n"},
-        {"{\"Broadcastr\": {}}",
-         "warning: @:1: Broadcastr: unknown, ignored; the nearest known name is Broadcaster\n"},
-        {"{\"Redis\": {\"Url \": \"x\"}}",
-         "warning: @:1: Redis.Url : unknown, ignored; the nearest known name is Redis.URL\n"},
-        {"{\"CertFile\": \"x\"}",
-         "warning: @:1: CertFile: unknown, ignored; the nearest known name is "
-         "Broadcaster.TLS.CertFile\n"},
+         "warning: @:3: Broadcaster.Prot: unknown, ignored\n"},
+        {"{\"Broadcastr\": {}}", "warning: @:1: Broadcastr: unknown, ignored\n"},
+        {"{\"Redis\": {\"Url \": \"x\"}}", "warning: @:1: Redis.Url : unknown, ignored\n"},
+        {"{\"CertFile\": \"x\"}", "warning: @:1: CertFile: unknown, ignored\n"},
         {"{\"Broadcaster.Port\": 5}",
          "warning: @:1: Broadcaster.Port: unknown, ignored (a key is one name: sections are "
-         "objects); the nearest known name is Broadcaster.Port\n"},
+         "objects)\n"},
         {"{\"Broadcaster\": {\"Tracing\": {}, \"Port\\u0000\": 1}}",
-         "warning: @:1: Broadcaster.Tracing: unknown, ignored; the nearest known name is "
-         "Broadcaster.Bind\n"
+         "warning: @:1: Broadcaster.Tracing: unknown, ignored\n"
          "warning: @:1: Broadcaster.Port: unknown, ignored (a key is one name: sections are "
-         "objects); the nearest known name is Broadcaster.Port\n"},
+         "objects)\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_warned(t, rows[i].file, rows[i].problems);
@@ -410,8 +404,7 @@ static void unknown_key_is_an_error_when_strict(void **state)
 {
     struct trial *t = *state;
     t->source.strict = true;
-    assert_refused(t, "{\"Broadcaster\":{\"Prot\":1}}",
-                   "@:1: Broadcaster.Prot: unknown; the nearest known name is Broadcaster.Port\n");
+    assert_refused(t, "{\"Broadcaster\":{\"Prot\":1}}", "@:1: Broadcaster.Prot: unknown\n");
 }
 
 static void wrong_values_are_errors_with_line_and_key(void **state)
@@ -492,8 +485,7 @@ static void all_problems_of_a_file_are_told_at_once(void **state)
     assert_refused(
         t, "{\"Broadcaster\": {\n\"Port\": true,\n\"Foo\": 1},\n\"Room\": {\"Enabled\": 0}}",
         "@:2: Broadcaster.Port: must be a whole number\n"
-        "warning: @:3: Broadcaster.Foo: unknown, ignored; the nearest known name is "
-        "Broadcaster.Port\n"
+        "warning: @:3: Broadcaster.Foo: unknown, ignored\n"
         "@:4: Room.Enabled: must be true or false\n");
 }
 
@@ -734,15 +726,14 @@ static void wrong_set_is_an_error_without_its_value(void **state)
         char *set;
         const char *problem;
     } rows[] = {
-        {"Broadcaster.Prot=1", "--set Broadcaster.Prot: no such setting; the nearest is "
-                               "Broadcaster.Port\n"},
+        {"Broadcaster.Prot=1", "--set Broadcaster.Prot: no such setting\n"},
         {"Broadcaster.Port=hidden", "--set Broadcaster.Port: must be a whole number\n"},
         {"Broadcaster.Port", "--set Broadcaster.Port: must be Section.Key=VALUE\n"},
         {"Broadcaster.Port=", "--set Broadcaster.Port: must be a whole number\n"},
         {"Room.Enabled=yes", "--set Room.Enabled: must be true or false\n"},
         {"Broadcaster.TLS=1", "--set Broadcaster.TLS: is a section; name a setting in it, as in "
                               "Broadcaster.Port=32672\n"},
-        {"=1", "--set : no such setting; the nearest is Room\n"},
+        {"=1", "--set : no such setting\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         t->sets[0] = rows[i].set;
@@ -792,7 +783,8 @@ static void dump_masks_secrets_and_of_urls_only_the_password(void **state)
     assert_null(strstr(b.p, "hidden"));
     assert_non_null(strstr(b.p, "\"ScoreboardUpdateSecret\": \"***\""));
     assert_non_null(strstr(b.p, "\"redis://ana:***@h:1/2\""));
-    assert_non_null(strstr(b.p, "[\"rediss://:***@h\", \"redis://h:7\", \"unix:///r\"]"));
+    assert_non_null(strstr(b.p, "[\n      \"rediss://:***@h\",\n      \"redis://h:7\",\n"
+                                "      \"unix:///r\"\n    ]"));
     buf_release(&b);
 }
 
@@ -880,7 +872,7 @@ int main(void)
         CONFIG_TEST(ignored_key_is_a_warning_even_when_strict),
         CONFIG_TEST(null_leaves_the_default),
         CONFIG_TEST(events_port_set_to_its_default_counts_as_set),
-        CONFIG_TEST(unknown_keys_are_warnings_that_name_the_nearest),
+        CONFIG_TEST(unknown_keys_are_warnings),
         CONFIG_TEST(unknown_key_is_an_error_when_strict),
         CONFIG_TEST(wrong_values_are_errors_with_line_and_key),
         CONFIG_TEST(bad_redis_url_is_an_error_that_does_not_show_it),

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -24,12 +25,21 @@ struct loop_signal {
     void *arg;
 };
 
+enum { DNS_FILES = 2 };
+struct dns_file {
+    dev_t dev;
+    ino_t ino;
+    off_t size;
+    struct timespec changed;
+};
+
 struct loop {
-    struct event_base *base;   /* owned */
-    struct event *end_of_turn; /* owned; runs the deferred calls */
-    struct evdns_base *dns;    /* owned; NULL before the first use */
-    struct list deferred;      /* of struct deferred, borrowed */
-    struct list signals;       /* of struct loop_signal, owned */
+    struct event_base *base;             /* owned */
+    struct event *end_of_turn;           /* owned; runs the deferred calls */
+    struct evdns_base *dns;              /* owned; NULL before the first use */
+    struct dns_file dns_seen[DNS_FILES]; /* when they were read last */
+    struct list deferred;                /* of struct deferred, borrowed */
+    struct list signals;                 /* of struct loop_signal, owned */
     struct timer lag_timer;
     struct histogram *lag; /* borrowed; NULL: not measured */
     uint64_t lag_due_us;
@@ -115,16 +125,51 @@ struct event_base *loop_base(struct loop *l)
     return l->base;
 }
 
-struct evdns_base *loop_dns(struct loop *l)
+static const char *const dns_files[DNS_FILES] = {"/etc/resolv.conf", "/etc/hosts"};
+
+static bool is_same_file(const struct dns_file *a, const struct dns_file *b)
+{
+    return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+           a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+/* Whether they were written or replaced since the last call. */
+static bool dns_files_changed(struct loop *l)
+{
+    bool changed = false;
+    for (size_t i = 0; i < DNS_FILES; i++) {
+        struct stat st = {0};
+        (void)stat(dns_files[i], &st); /* all zero when it is missing */
+        const struct dns_file now = {st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+        changed |= !is_same_file(&now, &l->dns_seen[i]);
+        l->dns_seen[i] = now;
+    }
+    return changed;
+}
+
+void loop_dns_reread(struct loop *l)
 {
     if (l->dns) {
-        return l->dns;
+        (void)evdns_base_clear_nameservers_and_suspend(l->dns);
+        evdns_base_search_clear(l->dns);
+        evdns_base_clear_host_addresses(l->dns);
+        /* Reads /etc/hosts in any case, and without a server in the first asks 127.0.0.1. */
+        (void)evdns_base_resolv_conf_parse(l->dns, DNS_OPTIONS_ALL, dns_files[0]);
+        (void)evdns_base_resume(l->dns);
     }
-    l->dns = evdns_base_new(l->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-    if (l->dns) {
+}
+
+struct evdns_base *loop_dns(struct loop *l)
+{
+    bool changed = dns_files_changed(l);
+    if (!l->dns) {
         /* Not EVDNS_BASE_INITIALIZE_NAMESERVERS: that fails altogether when the file is missing or
-         * names no server. This reads /etc/hosts in any case, and else asks 127.0.0.1. */
-        (void)evdns_base_resolv_conf_parse(l->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
+         * names no server. */
+        l->dns = evdns_base_new(l->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+        changed = true;
+    }
+    if (changed) {
+        loop_dns_reread(l);
     }
     return l->dns;
 }

@@ -21,8 +21,11 @@ struct loop *loop_create(void);
 struct loop *loop_free(struct loop *l);
 DEFINE_AUTO(loop)
 struct event_base *loop_base(struct loop *l);
-/* The resolver (made on first use; never blocks the loop). NULL: cannot be made. */
+/* The resolver (made on first use; never blocks the loop), with what /etc/resolv.conf and /etc/hosts
+ * say now. NULL: cannot be made. */
 struct evdns_base *loop_dns(struct loop *l);
+/* Reads both again, changed or not. Not inside a callback of the resolver. */
+void loop_dns_reread(struct loop *l);
 /* Runs until loop_stop(); 0, or -1 when libevent failed. */
 int loop_run(struct loop *l);
 /* loop_run() returns at the end of this turn; before it: after one turn. */

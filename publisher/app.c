@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/redis/redis_access.h"
+#include "common/redis/server_list.h"
 #include "common/service/cli.h"
 #include "common/service/tls_part.h"
 #include "publisher/broadcast.h"
@@ -174,9 +175,11 @@ static void drain(void *app)
 static bool create_refresh(struct app *a, const char **out_reason)
 {
     const struct settings *s = service_settings(a->service);
+    char prefix[SERVER_LIST_PREFIX_MAX];
+    server_list_prefix(s, 0, prefix);
     a->refresh = scoreboard_refresh_create(service_loop(a->service),
                                            &(struct scoreboard_refresh_options){
-                                               .prefix = s->redis.channel,
+                                               .prefix = prefix,
                                                .frontend_url = s->broadcaster.frontend_url,
                                                .metrics = &a->metrics,
                                                .settings = a->config.refresh,
@@ -188,7 +191,9 @@ static bool create_refresh(struct app *a, const char **out_reason)
 static bool create_redis_side(struct app *a, const char **out_reason)
 {
     const struct settings *s = service_settings(a->service);
-    a->control = control_create(s->redis.channel, &a->metrics);
+    char prefix[SERVER_LIST_PREFIX_MAX];
+    server_list_prefix(s, 0, prefix);
+    a->control = control_create(prefix, &a->metrics);
     if (!a->control || !create_refresh(a, out_reason)) {
         return false;
     }
@@ -200,7 +205,6 @@ static bool create_redis_side(struct app *a, const char **out_reason)
         .list = s,
         .each =
             {
-                .prefix = s->redis.channel,
                 .scripts = scripts,
                 .n_scripts = ARRAY_LEN(scripts),
                 .settings = a->config.writer,

@@ -36,7 +36,10 @@ static int create_each(struct loop *l, const struct bus_writers_options *o, stru
         return -EINVAL;
     }
     for (unsigned i = 0; i < n; i++) {
+        char prefix[SERVER_LIST_PREFIX_MAX];
         struct bus_writer_options each = o->each;
+        server_list_prefix(o->list, i, prefix);
+        each.prefix = prefix;
         each.url = &w->urls[i];
         each.access = &w->access;
         each.list_digest = str_of(w->digest);
@@ -62,7 +65,9 @@ int bus_writers_create(struct loop *l, const struct bus_writers_options *o,
         return -ENOMEM;
     }
     w->metrics = o->each.metrics;
-    if (asprintf(&w->refresh_due, "%s:refresh:due", o->each.prefix) < 0) {
+    char prefix[SERVER_LIST_PREFIX_MAX];
+    server_list_prefix(o->list, 0, prefix);
+    if (asprintf(&w->refresh_due, "%s:refresh:due", prefix) < 0) {
         w->refresh_due = NULL;
         return -ENOMEM;
     }

@@ -13,7 +13,7 @@ struct settings;
 struct bus_writers_options {
     const struct settings *list; /* Redis.URL or Redis.URLs; during the call */
     struct bus_writer_options
-        each; /* url and access are filled in here; scripts go to the first server */
+        each; /* url, prefix and access are filled in here; scripts go to the first server */
 };
 /* On failure -errno and *out_why, static text. */
 MUST_CHECK int bus_writers_create(struct loop *l, const struct bus_writers_options *o,

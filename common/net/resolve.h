@@ -8,7 +8,8 @@
 
 #include "common/compiler.h"
 
-#define RESOLVE_MAX_ADDRESSES 8
+/* All that evdns can give: 32 of each family. */
+#define RESOLVE_MAX_ADDRESSES 64
 
 struct loop;
 struct resolve;
@@ -22,7 +23,7 @@ typedef void (*resolve_fn)(const struct resolve_address *addresses, size_t n, co
                            void *arg);
 
 /* Calls fn once, from the loop and never inside this call. A host that is a number is its own only
- * address. NULL when out of memory. */
+ * address; `localhost` and names below it are this machine, without anybody being asked (RFC 6761). NULL when out of memory. */
 MUST_CHECK struct resolve *resolve_start(struct loop *l, const char *host, resolve_fn fn,
                                          void *arg);
 /* fn will not be called. Accepts NULL. */

@@ -19,6 +19,19 @@ const char *server_list_url(const struct settings *s, unsigned i)
     return s->redis.urls.n > 0 ? s->redis.urls.v[i] : s->redis.url;
 }
 
+void server_list_prefix(const struct settings *s, unsigned i,
+                        char out[static SERVER_LIST_PREFIX_MAX])
+{
+    struct redis_url url = {0};
+    const char *why;
+    if (!redis_url_parse(str_of(server_list_url(s, i)), &url, &why) || url.db == 0) {
+        (void)snprintf(out, SERVER_LIST_PREFIX_MAX, "%s", s->redis.channel);
+    } else {
+        (void)snprintf(out, SERVER_LIST_PREFIX_MAX, "%s:@%d", s->redis.channel, url.db);
+    }
+    redis_url_release(&url);
+}
+
 static bool add_server(struct buf *text, const char *url, const char **out_why)
 {
     struct redis_url u;

@@ -34,6 +34,7 @@ struct probe {
     struct online *online;
     struct redis_url url;
     struct redis_link *link;
+    unsigned server;
     char setting[32]; /* "Redis.URLs[2]" */
     size_t asked, answered;
     bool done;
@@ -113,7 +114,8 @@ static void on_right(const struct redis_reply *r, void *arg)
 
 static void ask_for_right(struct probe *p, const struct right *right)
 {
-    const char *prefix = p->online->settings->redis.channel;
+    char prefix[SERVER_LIST_PREFIX_MAX];
+    server_list_prefix(p->online->settings, p->server, prefix);
     struct buf names[WORDS_MAX] = {0};
     struct str argv[WORDS_MAX];
     int n = 0;
@@ -184,6 +186,7 @@ static void probe_begin(struct online *o, struct probe *p, unsigned i)
     const char *url = server_list_url(o->settings, i);
     bool several = o->settings->redis.urls.n > 0;
     p->online = o;
+    p->server = i;
     (void)snprintf(p->setting, sizeof(p->setting), several ? "Redis.URLs[%u]" : "Redis.URL", i);
     const struct redis_link_options options = {
         .name = "check", .url = &p->url, .access = &o->access, .handler = &handler, .arg = p};

@@ -290,7 +290,6 @@ static int create_servers(struct bus *b, struct loop *l, const struct settings *
 {
     struct bus_server_options o = {
         .loop = l,
-        .channel = s->redis.channel,
         .bus = b,
         .access = &b->access,
         .metrics = b->metrics,
@@ -304,6 +303,9 @@ static int create_servers(struct bus *b, struct loop *l, const struct settings *
     o.list_digest = str_of(b->digest);
     for (o.index = 0; o.index < n; o.index++) {
         b->trials[o.index] = (struct trial){.bus = b};
+        char prefix[SERVER_LIST_PREFIX_MAX];
+        server_list_prefix(s, o.index, prefix);
+        o.channel = prefix;
         o.url = server_list_url(s, o.index);
         int rc = bus_server_create(&o, &b->servers[b->n], out_why);
         if (rc < 0) {

@@ -37,7 +37,8 @@
 #define LIMIT_FRAGMENT_BYTES 32768 /* a larger text leaves in several fragments of one message */
 #define LIMIT_FRONTEND_ANSWER_BYTES 1048576
 #define LIMIT_AUTH_CACHE_ENTRIES 65536
-#define LIMIT_AUTH_WAITING 1024
+#define LIMIT_AUTH_WAITING 4096          /* questions that wait for the frontend, */
+#define LIMIT_AUTH_WAITING_BYTES 8388608 /* and their bytes */
 #define LIMIT_AUTH_WAIT_MS 60000
 #define LIMIT_AUTH_CALL_MS 5000
 #define LIMIT_LOG_PAGE_ENTRIES 64

@@ -24,6 +24,7 @@ const struct auth_limits auth_limits_default = {
     .call_ms = LIMIT_AUTH_CALL_MS,
     .wait_ms = LIMIT_AUTH_WAIT_MS,
     .waiting = LIMIT_AUTH_WAITING,
+    .waiting_bytes = LIMIT_AUTH_WAITING_BYTES,
     .cache_entries = LIMIT_AUTH_CACHE_ENTRIES,
 };
 
@@ -135,16 +136,27 @@ static struct inquiry *find_joinable(struct auth *a, const struct auth_key *key)
     return q;
 }
 
-static struct auth_call *join(struct auth *a, struct inquiry *q, auth_fn fn, void *arg)
+/* Where a question stands in line: see auth_lines.h. */
+static struct auth_place place_of(const struct auth *a, const struct auth_question *q)
 {
-    if (q->state == INQUIRY_WAITING && a->n_waiting >= a->limits.waiting) {
-        a->metrics->refused_busy++;
-        return NULL;
+    struct str token = q->credential.token;
+    uint64_t key = token.n > 0 ? auth_known_key(token) : strmap_hash(q->filters);
+    if (token.n > 0 && (q->is_granted || auth_known_has(&a->known, key, loop_now_ms(a->loop)))) {
+        return (struct auth_place){AUTH_CLASS_KNOWN, key};
     }
-    struct auth_call *call = inquiry_add_call(q, fn, arg);
+    return (struct auth_place){token.n > 0 ? AUTH_CLASS_NEW : AUTH_CLASS_NONE,
+                               q->client ? q->client : key};
+}
+
+static struct auth_call *join(struct auth *a, struct inquiry *i, const struct auth_question *q,
+                              auth_fn fn, void *arg)
+{
+    struct auth_call *call = inquiry_add_call(i, fn, arg);
     if (call) {
-        a->n_waiting += q->state == INQUIRY_WAITING ? 1 : 0;
         a->metrics->joined++;
+        if (i->state == INQUIRY_WAITING) {
+            turns_join(a, i, place_of(a, q));
+        }
     }
     return call;
 }
@@ -181,13 +193,9 @@ static struct auth_call *answer_at_once(struct auth *a, const struct auth_questi
 static struct auth_call *ask_anew(struct auth *a, const struct auth_question *q,
                                   const struct auth_key *key, auth_fn fn, void *arg)
 {
-    bool must_wait = a->n_asked >= a->max_asked || !list_empty(&a->queue);
-    if (must_wait && a->n_waiting >= a->limits.waiting) {
-        a->metrics->refused_busy++;
-        return NULL;
-    }
     struct auth_call *call = begin(a, q, key, fn, arg);
     if (call) {
+        call->inquiry->place = place_of(a, q);
         turns_enter(a, call->inquiry);
         turns_queue(a, call->inquiry);
         turns_give(a);
@@ -211,7 +219,7 @@ struct auth_call *auth_ask(struct auth *a, const struct auth_question *q, auth_f
         return answer_at_once(a, q, &key, held_answer_ref(cached), fn, arg);
     }
     struct inquiry *other = find_joinable(a, &key);
-    return other ? join(a, other, fn, arg) : ask_anew(a, q, &key, fn, arg);
+    return other ? join(a, other, q, fn, arg) : ask_anew(a, q, &key, fn, arg);
 }
 
 void auth_cancel(struct auth_call *call)
@@ -222,11 +230,8 @@ void auth_cancel(struct auth_call *call)
     struct inquiry *q = call->inquiry;
     struct auth *a = q->auth;
     inquiry_drop_call(call);
-    if (q->state == INQUIRY_WAITING) {
-        a->n_waiting--;
-        if (q->n_calls == 0) {
-            turns_drop(a, q);
-        }
+    if (q->state == INQUIRY_WAITING && q->n_calls == 0) {
+        turns_drop(a, q);
     }
 }
 
@@ -251,7 +256,7 @@ void auth_forget_user(struct auth *a, struct str user)
 
 size_t auth_waiting(const struct auth *a)
 {
-    return a->n_waiting;
+    return a->lines.n_waiting;
 }
 
 size_t auth_cached(const struct auth *a)

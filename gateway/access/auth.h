@@ -64,6 +64,9 @@ struct auth_question {
     /* AUTH_MAY: the filters in their canonical text, joined with commas: `/contest/a`,
      * `/problemset/17/TOKEN`, `/scoreboard/T`. */
     struct str filters;
+    /* What decides how long it waits (auth_lines.h). */
+    uint64_t client; /* address of who asks (address_line()), 0: a proxy that does not name it */
+    bool is_granted; /* the judge has said yes to this credential before, whenever that was */
 };
 
 struct auth_metrics {
@@ -82,12 +85,13 @@ DEFINE_AUTO(auth)
  * (auth_file_create()), which is taken; then nothing that is cached counts any more. */
 void auth_use(struct auth *a, const struct settings *s, struct auth_source *source);
 void auth_source_free(struct auth_source *source); /* one that was not used; accepts NULL */
-/* NULL: refused at once (too many wait, or no memory): the same as AUTH_UNAVAILABLE. Strings are
+/* NULL: refused at once (no memory): the same as AUTH_UNAVAILABLE. Strings are
  * copied. Equal questions asked at the same time are asked once; answers are kept for
- * AuthCacheSeconds (negative ones 1 s). */
+ * AuthCacheSeconds (negative ones 1 s). When too many questions wait, the newest of the longest line
+ * is answered AUTH_UNAVAILABLE. */
 struct auth_call *auth_ask(struct auth *a, const struct auth_question *q, auth_fn fn, void *arg);
 void auth_cancel(struct auth_call *call); /* accepts NULL */
 /* Cached answers about this user, and those under way, no longer count (deauthenticate). */
 void auth_forget_user(struct auth *a, struct str user);
-size_t auth_waiting(const struct auth *a); /* askers that wait for a turn */
+size_t auth_waiting(const struct auth *a); /* questions that wait for a turn */
 size_t auth_cached(const struct auth *a);  /* answers in the cache now */

@@ -29,6 +29,8 @@ struct inquiry *inquiry_create(struct auth *a, const struct auth_question *q,
     }
     list_init(&i->node);
     list_init(&i->calls);
+    list_init(&i->line_node);
+    i->bytes = sizeof(*i) + q->credential.token.n + q->filters.n;
     i->auth = a;
     i->key = *key;
     char *at = i->text;

@@ -12,6 +12,7 @@
 #include "common/list.h"
 #include "gateway/access/auth.h"
 #include "gateway/access/auth_cache.h"
+#include "gateway/access/auth_lines.h"
 
 struct held_answer;
 struct inquiry;
@@ -26,7 +27,11 @@ struct auth_call {
 enum inquiry_state { INQUIRY_WAITING, INQUIRY_ASKED, INQUIRY_READY };
 
 struct inquiry {
-    struct list node; /* in the list of its state */
+    struct list node;       /* in the list of its state */
+    struct list line_node;  /* in its line, while WAITING */
+    struct auth_line *line; /* borrowed; NULL: it stands in none */
+    struct auth_place place;
+    size_t bytes; /* of memory, without its calls */
     enum inquiry_state state;
     struct auth *auth; /* borrowed, owns us */
     struct list calls; /* of struct auth_call, owned */

@@ -31,9 +31,10 @@ struct auth_source {
 };
 
 struct auth_limits {
-    uint32_t call_ms; /* for one call to the frontend, from sending */
-    uint64_t wait_ms; /* for a turn */
-    size_t waiting;   /* askers that may wait for a turn */
+    uint32_t call_ms;     /* for one call to the frontend, from sending */
+    uint64_t wait_ms;     /* for a turn */
+    size_t waiting;       /* questions that may wait for a turn, */
+    size_t waiting_bytes; /* and their bytes */
     size_t cache_entries;
 };
 extern const struct auth_limits auth_limits_default; /* those of proto/limits.h */

@@ -35,14 +35,37 @@ void turns_enter(struct auth *a, struct inquiry *q)
 void turns_drop(struct auth *a, struct inquiry *q)
 {
     leave_map(a, q);
+    lines_remove(&a->lines, q);
     inquiry_free(q);
+}
+
+/* Out of the queue, unavailable. */
+static void give_up(struct auth *a, struct inquiry *q)
+{
+    list_del(&q->node);
+    lines_remove(&a->lines, q);
+    a->metrics->refused_busy += q->n_calls;
+    turns_finish(a, q, NULL);
+}
+
+static void make_room(struct auth *a)
+{
+    while (a->lines.n_waiting > a->limits.waiting || a->lines.bytes > a->limits.waiting_bytes) {
+        give_up(a, lines_newest_of_longest(&a->lines));
+    }
+}
+
+void turns_join(struct auth *a, struct inquiry *q, struct auth_place place)
+{
+    lines_move(&a->lines, q, place);
 }
 
 void turns_queue(struct auth *a, struct inquiry *q)
 {
     q->state = INQUIRY_WAITING;
     buf_release(&q->forgotten); /* what is asked from now on is new enough */
-    if (q->wait_until_ms == 0) {
+    bool is_back = q->wait_until_ms != 0;
+    if (!is_back) {
         q->wait_until_ms = loop_now_ms(a->loop) + a->limits.wait_ms;
     }
     struct list *before = a->queue.prev;
@@ -51,7 +74,7 @@ void turns_queue(struct auth *a, struct inquiry *q)
         before = before->prev;
     }
     list_push_front(before, &q->node); /* just behind it */
-    a->n_waiting += q->n_calls;
+    lines_add(&a->lines, q, is_back);
 }
 
 void turns_finish(struct auth *a, struct inquiry *q, struct held_answer *answer)
@@ -77,6 +100,21 @@ static void count_answer(struct auth *a, enum auth_result result, uint64_t took_
     }
 }
 
+/* A credential that names a user is worth more than one that anybody can make up. */
+static void note_credential(struct auth *a, const struct inquiry *q,
+                            const struct auth_answer *answer)
+{
+    struct str token = q->question.credential.token;
+    if (token.n == 0) {
+        return;
+    }
+    if (answer->result == AUTH_UNAUTHORIZED) {
+        auth_known_forget(&a->known, auth_known_key(token));
+    } else if (answer->result != AUTH_UNAVAILABLE && answer->user.n > 0) {
+        auth_known_accept(&a->known, auth_known_key(token), loop_now_ms(a->loop));
+    }
+}
+
 static void keep(struct auth *a, const struct inquiry *q, struct held_answer *answer)
 {
     auth_cache_put(a->cache, &q->key, answer, q->asked_ms, loop_now_ms(a->loop));
@@ -92,9 +130,11 @@ static void on_answer(const struct auth_answer *answer, void *arg)
     struct auth *a = q->auth;
     list_del(&q->node);
     a->n_asked--;
+    lines_note_answered(&a->lines, q->place.class);
     q->source_call = NULL;
     bool is_local = a->source->ops->is_local;
     if (!is_local) {
+        note_credential(a, q, answer);
         count_answer(a, answer->result, loop_now_ms(a->loop) - q->asked_ms);
     }
     if (inquiry_is_outdated(q, answer->user)) {
@@ -112,9 +152,10 @@ static void on_answer(const struct auth_answer *answer, void *arg)
 static void ask_source(struct auth *a, struct inquiry *q)
 {
     list_del(&q->node);
-    a->n_waiting -= q->n_calls;
+    lines_remove(&a->lines, q);
     list_push_back(&a->asked, &q->node);
     a->n_asked++;
+    lines_note_asked(&a->lines, q->place.class);
     q->state = INQUIRY_ASKED;
     q->asked_ms = loop_now_ms(a->loop);
     void *source_call = a->source->ops->ask(a->source, &q->question, on_answer, q);
@@ -126,16 +167,16 @@ static void ask_source(struct auth *a, struct inquiry *q)
 /* Sets the timer of those who wait on, too. */
 void turns_give(struct auth *a)
 {
-    struct list *node;
-    while (a->n_asked < a->max_asked && (node = list_first(&a->queue)) != NULL) {
-        struct inquiry *q = LIST_ENTRY(node, struct inquiry, node);
+    struct inquiry *q;
+    while (a->n_asked < a->max_asked && (q = lines_next(&a->lines)) != NULL) {
         if (q->n_calls > 0) {
             ask_source(a, q);
         } else { /* it came back to be asked again, but all have left */
             turns_drop(a, q);
         }
     }
-    node = list_first(&a->queue);
+    make_room(a);
+    const struct list *node = list_first(&a->queue);
     if (!node) {
         timer_stop(&a->wait_timer);
         return;
@@ -155,10 +196,7 @@ static void on_waited(void *arg)
         if (q->wait_until_ms > now_ms) {
             break;
         }
-        list_del(node);
-        a->n_waiting -= q->n_calls;
-        a->metrics->refused_busy += q->n_calls;
-        turns_finish(a, q, NULL);
+        give_up(a, q);
     }
     turns_give(a);
 }
@@ -198,6 +236,8 @@ bool turns_init(struct auth *a)
     list_init(&a->queue);
     list_init(&a->asked);
     list_init(&a->ready);
+    lines_init(&a->lines);
+    auth_known_init(&a->known);
     deferred_init(&a->deliver, deliver, a);
     return timer_init(&a->wait_timer, a->loop, on_waited, a) &&
            timer_init(&a->sweep_timer, a->loop, on_sweep, a);
@@ -220,6 +260,8 @@ void turns_release(struct auth *a)
     drop_all(a, &a->queue);
     drop_all(a, &a->asked);
     drop_all(a, &a->ready);
+    lines_release(&a->lines);
+    auth_known_release(&a->known);
     strmap_release(&a->by_key);
     deferred_cancel(&a->deliver);
     timer_release(&a->wait_timer);
@@ -233,6 +275,7 @@ void turns_take_back(struct auth *a)
         a->source->ops->cancel(a->source, TAKE(q->source_call));
         list_del(node);
         a->n_asked--;
+        lines_note_answered(&a->lines, q->place.class);
         turns_queue(a, q);
     }
 }

@@ -3,10 +3,11 @@
 /* auth_turns: the way of an inquiry from question to answer, and the state of auth that it goes by.
  *
  * An inquiry stands in the list of its state:
- *   (new)   -> WAITING   turns_queue   for one of AuthConcurrency turns, oldest first
+ *   (new)   -> WAITING   turns_queue   for one of AuthConcurrency turns (auth_lines.h)
  *   (new)   -> READY     turns_finish  the cache knows, or nobody need be asked
  *   WAITING -> ASKED     turns_give    the source has it
  *   WAITING -> READY     on_waited     no turn in LIMIT_AUTH_WAIT_MS: unavailable
+ *   WAITING -> READY     make_room     too many wait, and this is the newest of the longest line
  *   ASKED   -> READY     on_answer
  *   ASKED   -> WAITING   on_answer     the answer names a user forgotten meanwhile: ask again
  *   ASKED   -> WAITING   auth_use      another source
@@ -26,6 +27,8 @@
 #include "common/loop.h"
 #include "common/strmap.h"
 #include "gateway/access/auth_internal.h"
+#include "gateway/access/auth_known.h"
+#include "gateway/access/auth_lines.h"
 
 struct auth_cache;
 struct held_answer;
@@ -40,12 +43,13 @@ struct auth {
     size_t max_asked;
     uint64_t join_ms; /* for so long after it was asked, an inquiry takes others in */
 
-    struct strmap by_key; /* of struct inquiry: those that may be joined */
-    struct list queue;    /* WAITING, by wait_until_ms */
-    struct list asked;    /* ASKED */
-    struct list ready;    /* READY; the three own the inquiries */
+    struct strmap by_key;    /* of struct inquiry: those that may be joined */
+    struct list queue;       /* WAITING, by wait_until_ms */
+    struct auth_lines lines; /* the same by whose turn it is */
+    struct auth_known known;
+    struct list asked; /* ASKED */
+    struct list ready; /* READY; the three own the inquiries */
     size_t n_asked;
-    size_t n_waiting; /* calls, not inquiries, in the queue */
 
     struct deferred deliver;
     struct timer wait_timer;  /* for the first of the queue */
@@ -65,6 +69,8 @@ void turns_queue(struct auth *a, struct inquiry *q);
 void turns_give(struct auth *a);
 /* This is the answer: delivered at the end of this turn of the loop. Takes over the reference. */
 void turns_finish(struct auth *a, struct inquiry *q, struct held_answer *answer);
+/* Another asker joins an inquiry that is WAITING: it stands in the better of both lines. */
+void turns_join(struct auth *a, struct inquiry *q, struct auth_place place);
 /* Frees an inquiry that is not ASKED, with its calls. */
 void turns_drop(struct auth *a, struct inquiry *q);
 /* Takes back all that was asked, into the queue. */

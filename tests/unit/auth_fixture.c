@@ -125,10 +125,23 @@ static void on_answer(const struct auth_answer *answer, void *arg)
 bool asker_begin(struct asker *a, struct fixture *f, enum auth_question_kind kind,
                  const char *token, const char *filters)
 {
+    return asker_begin_from(a, f, kind, token, filters, 0);
+}
+
+bool asker_begin_from(struct asker *a, struct fixture *f, enum auth_question_kind kind,
+                      const char *token, const char *filters, uint64_t client)
+{
+    const struct auth_question q = {.kind = kind,
+                                    .credential.token = str_of(token),
+                                    .filters = str_of(filters),
+                                    .client = client};
+    return asker_begin_with(a, f, &q);
+}
+
+bool asker_begin_with(struct asker *a, struct fixture *f, const struct auth_question *q)
+{
     *a = (struct asker){.f = f, .cancels = a->cancels, .forgets = a->forgets};
-    const struct auth_question q = {
-        .kind = kind, .credential.token = str_of(token), .filters = str_of(filters)};
-    a->call = auth_ask(f->auth, &q, on_answer, a);
+    a->call = auth_ask(f->auth, q, on_answer, a);
     assert_int_equal(a->calls, 0); /* never inside the call */
     return a->call != NULL;
 }

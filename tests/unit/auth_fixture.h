@@ -58,6 +58,9 @@ void fixture_set_frontend(struct fixture *f, const struct judge *j, const char *
 /* Asks without waiting; `a` is set anew (but for cancels and forgets). False: refused at once. */
 bool asker_begin(struct asker *a, struct fixture *f, enum auth_question_kind kind,
                  const char *token, const char *filters);
+bool asker_begin_from(struct asker *a, struct fixture *f, enum auth_question_kind kind,
+                      const char *token, const char *filters, uint64_t client);
+bool asker_begin_with(struct asker *a, struct fixture *f, const struct auth_question *q);
 /* The same, and waits for the answer. */
 struct asker ask(struct fixture *f, enum auth_question_kind kind, const char *token,
                  const char *filters);

@@ -124,30 +124,31 @@ static void who_came_first_is_served_first(void **state)
     }
 }
 
-static void over_the_limit_of_waiting_askers_all_are_refused(void **state)
+static void over_the_limit_of_waiting_questions_the_newest_are_unavailable(void **state)
 {
     struct fixture *f = *state;
-    f->limits.waiting = 3;
+    f->limits.waiting = 2;
     set_concurrency(f, 1);
     f->judge.holds = true;
     struct asker a[6] = {0};
     assert_true(begin_number(&a[0], f, 0)); /* has its turn */
     assert_true(begin_number(&a[1], f, 1));
-    assert_true(begin_number(&a[2], f, 1)); /* joins, but waits as well */
+    assert_true(begin_number(&a[2], f, 1)); /* joins: no question more */
     assert_true(begin_number(&a[3], f, 2));
-    assert_false(begin_number(&a[4], f, 3));
-    assert_false(begin_number(&a[4], f, 1));
-    assert_int_equal(f->metrics.refused_busy, 2);
-    assert_true(begin_number(&a[4], f, 0)); /* joins what is asked already: does not wait */
-    auth_cancel(a[2].call);
+    assert_true(begin_number(&a[4], f, 3));
+    fixture_run_until(f, &a[4].calls, 1);
+    assert_int_equal(a[4].result, AUTH_UNAVAILABLE);
+    assert_int_equal(f->metrics.refused_busy, 1);
+    auth_cancel(a[3].call);
     assert_true(begin_number(&a[5], f, 3)); /* in the place of the one that left */
     fixture_run_until(f, &f->judge.calls, 1);
     f->judge.holds = false;
     f->judge.body = ANA;
     judge_let_go(&f->judge, 200, ANA);
     fixture_run_until(f, &f->answers, 5);
-    assert_int_equal(a[2].calls, 0);
-    assert_int_equal(f->metrics.refused_busy, 2);
+    assert_int_equal(a[3].calls, 0);
+    assert_int_equal(a[5].result, AUTH_OK);
+    assert_int_equal(f->metrics.refused_busy, 1);
 }
 
 static void who_waits_too_long_for_a_turn_gets_unavailable(void **state)
@@ -435,7 +436,7 @@ int main(void)
         TEST(a_question_that_was_asked_too_long_ago_is_not_joined),
         TEST(no_more_calls_at_once_than_set),
         TEST(who_came_first_is_served_first),
-        TEST(over_the_limit_of_waiting_askers_all_are_refused),
+        TEST(over_the_limit_of_waiting_questions_the_newest_are_unavailable),
         TEST(who_waits_too_long_for_a_turn_gets_unavailable),
         TEST(a_recent_answer_serves_without_a_call),
         TEST(a_refusal_serves_too_but_unavailable_does_not),

@@ -214,7 +214,7 @@ void identity_ask(struct session *s, struct str token, struct str id, enum ident
         finish(s, &refused);
         return;
     }
-    struct auth_question q = {.kind = AUTH_WHO, .credential = {token}};
+    struct auth_question q = {.kind = AUTH_WHO, .credential = {token}, .client = session_client(s)};
     i->attempt->call = auth_ask(s->gw->auth, &q, on_who, s);
     if (!i->attempt->call) {
         refused.result = AUTH_UNAVAILABLE;

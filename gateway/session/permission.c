@@ -178,6 +178,8 @@ static bool ask_about(struct session *s, struct session_sub *ss)
         .kind = AUTH_MAY,
         .credential = {str_of(s->identity.token)},
         .filters = filter_of(ss),
+        .client = session_client(s),
+        .is_granted = s->identity.user && s->permission.grants.count > 0,
     };
     s->permission.call = auth_ask(s->gw->auth, &q, on_may, s);
     if (!s->permission.call) {

@@ -243,6 +243,7 @@ static bool ask(struct session *s, auth_fn fn)
         .kind = AUTH_MAY,
         .credential = {str_of(s->identity.token)},
         .filters = str_of(s->legacy->filters),
+        .client = session_client(s),
     };
     s->legacy->call = auth_ask(s->gw->auth, &q, fn, s);
     return s->legacy->call;

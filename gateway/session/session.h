@@ -47,6 +47,8 @@ struct transport_ops {
     void (*pause_reading)(void *conn, bool paused);
     /* One ping of this transport's kind. */
     bool (*ping)(void *conn);
+    /* Who the client is, as far as waiting in line for the judge goes (auth_question). NULL: 0. */
+    uint64_t (*client)(const void *conn);
     bool answers_pings; /* else only writes that go nowhere show that the client has gone */
     /* Where the answer to a legacy request waits for the frontend's; else both are NULL. The stream
      * begins, or this status and text are given instead of one (unless it has begun). */

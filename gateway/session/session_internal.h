@@ -42,6 +42,12 @@ struct session {
     struct legacy *legacy; /* owned: of the legacy protocol, else NULL */
     struct wheel_node tick;
 };
+/* Where its questions to the judge stand in line. */
+static inline uint64_t session_client(const struct session *s)
+{
+    const struct writer *w = &s->writer;
+    return w->ops->client ? w->ops->client(w->conn) : 0;
+}
 
 /* session_close.c: the only place where the state changes; the arrows are in session.h. */
 void session_set_state(struct session *s, enum session_state next);

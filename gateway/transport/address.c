@@ -20,6 +20,21 @@ static struct address of_v4(const struct in_addr *in)
     return a;
 }
 
+uint64_t address_line(const struct address *a)
+{
+    static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
+    static const uint8_t here[2][16] = {{[10] = 0xff, 0xff, 127, 0, 0, 1}, {[15] = 1}};
+    if (memcmp(a->bytes, here[0], 16) == 0 || memcmp(a->bytes, here[1], 16) == 0) {
+        return 0;
+    }
+    bool is_v4 = memcmp(a->bytes, v4, sizeof(v4)) == 0;
+    uint64_t line = 0;
+    for (size_t i = 0; i < 8; i++) {
+        line = line << 8 | a->bytes[is_v4 ? 8 + i : i];
+    }
+    return line;
+}
+
 bool address_of_sockaddr(const struct sockaddr *sa, struct address *out)
 {
     if (sa->sa_family == AF_INET) {

@@ -23,6 +23,10 @@ struct address {
 MUST_CHECK bool address_of_sockaddr(const struct sockaddr *sa, struct address *out);
 /* A number, also as `1.2.3.4:80`, `[::1]:80` or `[::1]`, as proxies write them. */
 MUST_CHECK bool address_parse(struct str text, struct address *out);
+/* Where its questions stand in line (gateway/access/auth_lines.h): one number for each IPv4 address,
+ * one for each /64 of IPv6, whose owner could use any of its addresses. 0 of this machine's own
+ * 127.0.0.1 and ::1: a proxy that does not say for whom it speaks, perhaps. */
+uint64_t address_line(const struct address *a);
 /* IPv4 in its own form. Terminated; the length is returned. */
 size_t address_write(const struct address *a, char out[static ADDRESS_TEXT_MAX]);
 

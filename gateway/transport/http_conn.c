@@ -118,6 +118,7 @@ static void start_page(struct http_conn *c, const struct request *r)
     const struct page_options o = {.gw = s->gw,
                                    .request = r,
                                    .is_local = address_is_local(&s->trusted, r, &c->peer.address),
+                                   .client = c->peer.line,
                                    .on_ready = on_page_ready,
                                    .arg = c};
     c->page = timer_init(&c->again, s->gw->loop, on_page_ready, c) ? page_create(&o) : NULL;

@@ -152,11 +152,11 @@ static void on_who(const struct auth_answer *a, void *arg)
     p->on_ready(p->arg);
 }
 
-static void ask_who(struct page *p, const struct request *r)
+static void ask_who(struct page *p, const struct request *r, uint64_t client)
 {
     bool cookies = origin_is_allowed(r, &p->gw->settings->broadcaster.allowed_origins);
-    const struct auth_question q = {.kind = AUTH_WHO,
-                                    .credential.token = credentials_find(r, cookies)};
+    const struct auth_question q = {
+        .kind = AUTH_WHO, .credential.token = credentials_find(r, cookies), .client = client};
     if (q.credential.token.n == 0) {
         say(p, 401, "this is for system administrators: a token is needed");
         return;
@@ -169,8 +169,9 @@ static void ask_who(struct page *p, const struct request *r)
 
 /* ---- life ---- */
 
-static void decide(struct page *p, const struct request *r, bool is_local)
+static void decide(struct page *p, const struct page_options *o)
 {
+    const struct request *r = o->request;
     bool has_console = *p->gw->settings->console.dir != '\0';
     if (!p->is_head && !str_eq(r->method, STR("GET"))) {
         say(p, 405, "pages are read with GET or HEAD");
@@ -182,10 +183,10 @@ static void decide(struct page *p, const struct request *r, bool is_local)
         http_pages_redirect("console/", &p->head);
     } else if (!str_eq(r->path, STR("/console/metrics"))) {
         serve_console(p, r);
-    } else if (is_local) {
+    } else if (o->is_local) {
         say_gauges(p);
     } else {
-        ask_who(p, r);
+        ask_who(p, r, o->client);
     }
 }
 
@@ -200,7 +201,7 @@ struct page *page_create(const struct page_options *o)
     p->arg = o->arg;
     p->is_head = str_eq(o->request->method, STR("HEAD"));
     p->fd = -1;
-    decide(p, o->request, o->is_local);
+    decide(p, o);
     return p->head.failed ? page_free(p) : p;
 }
 

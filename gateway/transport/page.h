@@ -11,6 +11,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/compiler.h"
 
@@ -28,6 +29,7 @@ struct page_options {
     struct gw *gw;                 /* borrowed */
     const struct request *request; /* only during page_create() */
     bool is_local;                 /* from this machine, and by no proxy */
+    uint64_t client;               /* who asks: auth_question */
     void (*on_ready)(void *arg);   /* from the loop, never inside page_create() */
     void *arg;
 };

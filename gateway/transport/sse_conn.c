@@ -262,6 +262,12 @@ static bool sse_conn_ping(void *conn)
     return stream_write(c->stream, ":\n", 2);
 }
 
+static uint64_t client_of(const void *conn)
+{
+    const struct sse_conn *c = conn;
+    return c->peer.line;
+}
+
 static const struct transport_ops ops = {
     .name = "sse",
     .format = RENDERING_SSE,
@@ -269,6 +275,7 @@ static const struct transport_ops ops = {
     .is_blocked = sse_conn_is_blocked,
     .close = sse_conn_close,
     .ping = sse_conn_ping,
+    .client = client_of,
     .admit = sse_conn_admit,
     .refuse = sse_conn_refuse,
 };

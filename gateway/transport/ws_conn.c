@@ -352,6 +352,12 @@ static bool ws_conn_ping(void *conn)
     return ws_conn_write(conn, frame, ws_frame_ping(frame));
 }
 
+static uint64_t client_of(const void *conn)
+{
+    const struct ws_conn *c = conn;
+    return c->peer.line;
+}
+
 static const struct transport_ops ops = {
     .name = "websocket",
     .format = RENDERING_WS,
@@ -360,6 +366,7 @@ static const struct transport_ops ops = {
     .close = ws_conn_close,
     .pause_reading = ws_conn_pause_reading,
     .ping = ws_conn_ping,
+    .client = client_of,
     .answers_pings = true,
 };
 

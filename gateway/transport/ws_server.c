@@ -49,6 +49,7 @@ void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r, s
         return;
     }
     peer->address = behind;
+    peer->line = address_line(&behind);
     if (s->gw->settings->broadcaster.max_connections_per_address > 0) {
         peer->count = address_limit_enter(&s->addresses, &behind);
     }
@@ -249,7 +250,9 @@ bool ws_server_set_tls(struct ws_server *s, struct ssl_ctx_st *ctx)
 static bool count_peer(struct ws_server *s, struct ws_peer *peer)
 {
     int64_t limit = s->gw->settings->broadcaster.max_connections_per_address;
-    if (limit == 0 || networks_hold(&s->trusted, &peer->address)) {
+    bool is_proxy = networks_hold(&s->trusted, &peer->address);
+    peer->line = is_proxy ? 0 : address_line(&peer->address);
+    if (limit == 0 || is_proxy) {
         return true;
     }
     peer->count = address_limit_enter(&s->addresses, &peer->address);

@@ -55,6 +55,7 @@ struct ws_server {
 /* Of a connection, as far as the limit of one address is concerned. */
 struct ws_peer {
     struct address address;
+    uint64_t line;               /* address_line(); 0: a proxy's, which names nobody */
     struct address_count *count; /* ref (address_limit_leave); NULL: not counted */
 };
 

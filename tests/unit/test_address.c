@@ -56,10 +56,30 @@ static void only_a_direct_request_from_this_machine_is_local(void **state UNUSED
     }
 }
 
+static uint64_t line_of(const char *text)
+{
+    struct address a;
+    assert_true(address_parse(str_of(text), &a));
+    return address_line(&a);
+}
+
+static void lines_are_addresses_and_networks_of_ipv6(void **state)
+{
+    (void)state;
+    assert_int_equal(line_of("127.0.0.1"), 0);
+    assert_int_equal(line_of("::1"), 0);
+    assert_int_not_equal(line_of("127.0.0.2"), 0);
+    assert_int_not_equal(line_of("192.0.2.1"), line_of("192.0.2.2"));
+    assert_int_equal(line_of("192.0.2.1"), line_of("::ffff:192.0.2.1"));
+    assert_int_equal(line_of("2001:db8:1:2::1"), line_of("2001:db8:1:2:3:4:5:6"));
+    assert_int_not_equal(line_of("2001:db8:1:2::1"), line_of("2001:db8:1:3::1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_direct_request_from_this_machine_is_local),
+        cmocka_unit_test(lines_are_addresses_and_networks_of_ipv6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -419,6 +419,22 @@ def test_log_lines_can_be_json(make_stack):
     assert lines and all(isinstance(json.loads(line), dict) for line in lines)
 
 
+def test_lines_that_others_cause_are_limited_and_counted(make_stack):
+    stack = make_stack()
+    lost = 'broadcaster_log_lines_lost_total{reason="rate"}'
+    with stack.redis.client() as redis, redis.pipeline(transaction=False) as pipe:
+        for n in range(3000):
+            pipe.publish("omegaup:events:control", f"nonsense {n}")
+        pipe.execute()
+    phrase = "control message not understood"
+    wait_until(lambda: stack.gateway.metrics()[lost] + stack.gateway.process.log().count(phrase)
+               >= 3000, what="all of them")
+    assert stack.gateway.process.log().count(phrase) < 300
+    wait_until(lambda: stack.redis.client().publish("omegaup:events:control", "x") and
+               " left_out=" in stack.gateway.process.log(), what="how many were left out",
+               pause=0.2)
+
+
 def test_messages_are_logged_only_when_asked(make_stack):
     for chatty in (False, True):
         own = make_stack(settings={"Logging": {"IncludeMessages": chatty}})

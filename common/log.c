@@ -103,15 +103,13 @@ void log_discard(struct log_change *c)
 
 int log_check(const char *file)
 {
-    if (is_stderr(file) || access(file, W_OK) == 0) {
-        return 0;
+    int rc = is_stderr(file) ? 0 : log_sink_check(file);
+    if (rc != -ENOENT) {
+        return rc;
     }
-    if (errno != ENOENT) {
-        return -errno;
-    }
-    const char *slash = strrchr(file, '/');
+    const char *slash = strrchr(file, '/'); /* it would be made in its folder */
     char *folder = slash ? strndup(file, MAX((size_t)(slash - file), (size_t)1)) : strdup(".");
-    int rc = !folder ? -ENOMEM : access(folder, W_OK | X_OK) == 0 ? 0 : -errno;
+    rc = !folder ? -ENOMEM : access(folder, W_OK | X_OK) == 0 ? 0 : -errno;
     free(folder);
     return rc;
 }

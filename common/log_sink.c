@@ -49,6 +49,16 @@ int log_sink_open(const char *file, struct log_sink *out, bool *out_created)
     return 0;
 }
 
+int log_sink_check(const char *file)
+{
+    int fd = open(file, FLAGS);
+    if (fd < 0) {
+        return -errno;
+    }
+    (void)close(fd); /* nothing was written */
+    return 0;
+}
+
 void log_sink_close(struct log_sink *s)
 {
     if (s->fd > STDERR_FILENO) {

@@ -23,6 +23,8 @@ struct log_sink {
 /* file NULL: stderr; else a path that is appended to. 0, or -errno and *out is as it was.
  * *out_created: the file was not there before. */
 MUST_CHECK int log_sink_open(const char *file, struct log_sink *out, bool *out_created);
+/* Can a file that is there be appended to? 0 or -errno; -ENOENT: it is not there. */
+MUST_CHECK int log_sink_check(const char *file);
 void log_sink_close(struct log_sink *s);
 /* False: nobody will see this line. */
 bool log_sink_write(struct log_sink *s, const char *p, size_t n);

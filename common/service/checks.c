@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/buf.h"
 #include "common/config/settings.h"
@@ -93,11 +94,22 @@ static void warn_of_queues(const struct settings *s, struct buf *out)
     }
 }
 
+/* Its pages would be 404, which forbids nothing. */
+static void warn_of_console(const struct settings *s, struct buf *out)
+{
+    struct stat st;
+    const char *dir = s->console.dir;
+    if (dir[0] && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))) {
+        buf_addf(out, "warning: Console.Dir: %s is no folder that can be read\n", dir);
+    }
+}
+
 bool checks_settings(const struct settings *s, const char *role, struct buf *out_problems)
 {
     bool ok = check_ports(s, role, out_problems);
     if (strcmp(role, "gateway") == 0) {
         warn_of_queues(s, out_problems);
+        warn_of_console(s, out_problems);
     }
     return check_placeholder(s, out_problems) && ok;
 }

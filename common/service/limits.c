@@ -2,13 +2,26 @@
 #include "common/service/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/compiler.h"
 #include "common/log.h"
 
 enum { DESCRIPTORS_MAX = 1 << 20 };
+
+void limits_open_standard(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* takes the lowest that is free */
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
 
 void limits_raise_descriptors(void)
 {

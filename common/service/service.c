@@ -429,6 +429,7 @@ int service_main(const struct service_program *program, int argc, char **argv)
 {
     struct service s = {.program = program};
     mask_signals(SIG_BLOCK);
+    limits_open_standard();
     if (!cli_parse(argc, argv, &s.cli)) {
         return EXIT_FAILURE;
     }

@@ -131,6 +131,23 @@ def test_soft_limit_of_descriptors_becomes_the_hard_one(service_without_redis, k
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_closed_stderr_is_no_socket_s_place(service_without_redis, kind):
+    """A connection with descriptor 2 would be sent the log."""
+    start, stack = service_without_redis
+    stack.redis.start()
+    service, process, _ = start(kind, "--set", "Logging.Level=debug",
+                                preexec_fn=lambda: os.closerange(0, 3))
+
+    def is_listening():
+        try:
+            return get_plain(service.metrics_port, "/health").status == 200
+        except OSError:
+            return False
+    wait_until(is_listening, what="it to listen")
+    assert {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in (0, 1, 2)} == {"/dev/null"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_full_stderr_does_not_stop_the_process(service_without_redis, kind):
     """Lines are dropped and counted, and the first that fits says how many."""
     start, stack = service_without_redis

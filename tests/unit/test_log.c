@@ -296,11 +296,13 @@ static void discarded_change_leaves_neither_file_nor_effect(void **state)
     assert_string_equal(after_time(logged(f, f->path)), "warn as before\n");
 }
 
-static void folder_that_is_not_there_is_found_by_a_check(void **state)
+static void what_cannot_be_a_log_is_found_by_a_check(void **state)
 {
     (void)state;
     assert_int_equal(log_check(""), 0);
     assert_int_equal(log_check("stderr"), 0);
+    assert_int_equal(log_check("/tmp"), -EISDIR);
+    assert_int_equal(log_check("/dev/null"), 0);
     assert_int_equal(log_check("/none/log"), -ENOENT);
     assert_int_equal(log_check("/dev/null/log"), -ENOTDIR);
 }
@@ -421,7 +423,7 @@ int main(void)
         LOG_TEST(reopen_after_rotation_writes_to_a_new_file),
         LOG_TEST(failed_reopen_goes_on_with_the_old_file),
         LOG_TEST(discarded_change_leaves_neither_file_nor_effect),
-        cmocka_unit_test(folder_that_is_not_there_is_found_by_a_check),
+        cmocka_unit_test(what_cannot_be_a_log_is_found_by_a_check),
         cmocka_unit_test(each_phrase_has_a_rate_of_its_own),
         cmocka_unit_test(more_phrases_than_there_is_room_for_are_limited_all_the_same),
         LOG_TEST(lines_beyond_the_rate_are_counted),

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "common/config/settings.h"
+#include "common/http/http_reader.h"
 #include "common/http/http_text.h"
-#include "gateway/transport/request.h"
 
 static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -194,7 +194,7 @@ static bool take_last(struct str *list, struct str *out)
 
 /* Proxies append: only what stands behind the last untrusted address was written by somebody we
  * trust. An element that is no address ("unknown") ends the chain. */
-static bool walk_back(const struct networks *trusted, const struct request_values *chain,
+static bool walk_back(const struct networks *trusted, const struct http_values *chain,
                       struct address *out)
 {
     bool found = false;
@@ -216,7 +216,8 @@ static bool walk_back(const struct networks *trusted, const struct request_value
     return found;
 }
 
-bool address_forwarded(const struct networks *trusted, const struct request *r, struct address *out)
+bool address_forwarded(const struct networks *trusted, const struct http_head *r,
+                       struct address *out)
 {
     return walk_back(trusted, &r->forwarded_for, out) ||
            (r->real_ip.n > 0 && address_parse(r->real_ip, out));
@@ -233,7 +234,7 @@ static bool is_local_name(struct str host)
     return http_same_word(name, STR("localhost")) || (address_parse(host, &a) && is_loopback(&a));
 }
 
-bool address_is_local(const struct networks *trusted, const struct request *r,
+bool address_is_local(const struct networks *trusted, const struct http_head *r,
                       const struct address *peer)
 {
     return is_loopback(peer) && !networks_hold(trusted, peer) && r->forwarded_for.n == 0 &&

@@ -10,7 +10,7 @@
 #include "common/compiler.h"
 #include "common/str.h"
 
-struct request;
+struct http_head;
 struct sockaddr;
 struct string_list;
 
@@ -46,11 +46,11 @@ bool networks_hold(const struct networks *n, const struct address *a);
 
 /* Who stands behind a trusted proxy: the last address of X-Forwarded-For that is not itself a
  * trusted proxy, else X-Real-IP. False: the proxy says nothing that can be read. */
-MUST_CHECK bool address_forwarded(const struct networks *trusted, const struct request *r,
+MUST_CHECK bool address_forwarded(const struct networks *trusted, const struct http_head *r,
                                   struct address *out);
 
 /* Does the request come from this machine, and not through a proxy? peer: after what
  * address_forwarded() told. A proxy on this machine that says nothing of its clients passes on their
  * Host, so that must name this machine, too (and not a site whose name was made to lead here). */
-bool address_is_local(const struct networks *trusted, const struct request *r,
+bool address_is_local(const struct networks *trusted, const struct http_head *r,
                       const struct address *peer);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/transport/admission.h"
 
+#include "common/http/http_reader.h"
 #include "gateway/transport/credentials.h"
 #include "gateway/transport/origin.h"
 #include "gateway/transport/query.h"
-#include "gateway/transport/request.h"
 #include "proto/channel.h"
 
 /* What can be wrong, in the order in which it is looked for. */
@@ -57,7 +57,7 @@ static bool is_room_path(struct str path, const struct admission_facts *f)
     return f->has_room && str_eq(path, STR("/ws/events"));
 }
 
-static struct verdict check_handshake(const struct request *r)
+static struct verdict check_handshake(const struct http_head *r)
 {
     if (!str_eq(r->method, STR("GET"))) {
         return (struct verdict){REFUSAL_BAD_REQUEST, 405, "a WebSocket begins with GET"};
@@ -68,7 +68,7 @@ static struct verdict check_handshake(const struct request *r)
     if (r->host.n == 0) {
         return bad_request("the Host header field is missing");
     }
-    if (!request_lists(&r->connection, STR("upgrade"))) {
+    if (!http_lists(&r->connection, STR("upgrade"))) {
         return bad_request("the Connection header field does not say upgrade");
     }
     if (!str_eq(r->ws_version, STR("13"))) {
@@ -80,14 +80,14 @@ static struct verdict check_handshake(const struct request *r)
     if (r->has_body) {
         return bad_request("an upgrade request has no body");
     }
-    if (r->ws_protocol.n > 0 && !request_lists(&r->ws_protocol, STR(ADMISSION_SUBPROTOCOL))) {
+    if (r->ws_protocol.n > 0 && !http_lists(&r->ws_protocol, STR(ADMISSION_SUBPROTOCOL))) {
         return bad_request("the only subprotocol spoken here is " ADMISSION_SUBPROTOCOL);
     }
     return nothing_wrong;
 }
 
 /* Which extension is agreed upon; a field that cannot be read fails the handshake. */
-static struct verdict read_extensions(const struct request *r, const struct admission_facts *f,
+static struct verdict read_extensions(const struct http_head *r, const struct admission_facts *f,
                                       struct admission *out)
 {
     struct ws_deflate offered;
@@ -100,7 +100,7 @@ static struct verdict read_extensions(const struct request *r, const struct admi
     return nothing_wrong;
 }
 
-static bool has_filter(const struct request *r)
+static bool has_filter(const struct http_head *r)
 {
     struct str rest = r->query;
     struct str name;
@@ -115,7 +115,7 @@ static bool has_filter(const struct request *r)
 
 /* All filter parameters, decoded and joined with commas. The grammar is byte exact, so text that
  * parses is its own canonical form. */
-static struct verdict read_filters(const struct request *r, struct buf *out)
+static struct verdict read_filters(const struct http_head *r, struct buf *out)
 {
     struct str rest = r->query;
     struct str name;
@@ -144,7 +144,7 @@ static struct verdict read_filters(const struct request *r, struct buf *out)
 }
 
 /* What refuses a WebSocket of any kind. */
-static struct verdict check_upgrade(const struct request *r, const struct admission_facts *f)
+static struct verdict check_upgrade(const struct http_head *r, const struct admission_facts *f)
 {
     struct verdict v = check_handshake(r);
     if (!v.why && !origin_is_allowed(r, f->allowed_origins)) {
@@ -154,7 +154,7 @@ static struct verdict check_upgrade(const struct request *r, const struct admiss
 }
 
 /* The same and the limits that close a legacy one only later. */
-static struct verdict check_upgrade_and_limits(const struct request *r,
+static struct verdict check_upgrade_and_limits(const struct http_head *r,
                                                const struct admission_facts *f)
 {
     if (f->is_leaving) {
@@ -167,7 +167,7 @@ static struct verdict check_upgrade_and_limits(const struct request *r,
     return v;
 }
 
-static struct verdict decide_upgrade(const struct request *r, const struct admission_facts *f,
+static struct verdict decide_upgrade(const struct http_head *r, const struct admission_facts *f,
                                      struct admission *out)
 {
     bool is_legacy = has_filter(r);
@@ -183,7 +183,7 @@ static struct verdict decide_upgrade(const struct request *r, const struct admis
 }
 
 /* The same for all of its clients: nobody is asked who they are. */
-static struct verdict decide_room(const struct request *r, const struct admission_facts *f,
+static struct verdict decide_room(const struct http_head *r, const struct admission_facts *f,
                                   struct admission *out)
 {
     out->kind = ADMIT_ROOM;
@@ -191,17 +191,14 @@ static struct verdict decide_room(const struct request *r, const struct admissio
     return check_upgrade_and_limits(r, f);
 }
 
-static struct verdict decide_plain(const struct request *r, const struct admission_facts *f,
+static struct verdict decide_plain(const struct http_head *r, const struct admission_facts *f,
                                    struct admission *out)
 {
     if (f->is_leaving) {
         return (struct verdict){REFUSAL_LEAVING, 503, "this server is leaving, connect again"};
     }
-    if (r->is_http_1_1 && !r->host.p) {
-        return bad_request("the Host header field is missing");
-    }
     bool is_get = str_eq(r->method, STR("GET"));
-    if (is_get && is_events_path(r->path) && request_lists(&r->accept, STR("text/event-stream"))) {
+    if (is_get && is_events_path(r->path) && http_lists(&r->accept, STR("text/event-stream"))) {
         if (f->is_over_address_limit) {
             return (struct verdict){REFUSAL_ADDRESS, 429, "too many connections from your address"};
         }
@@ -224,7 +221,7 @@ static struct verdict decide_plain(const struct request *r, const struct admissi
 }
 
 /* Clients that want to know the status accept something else as well, as ours does. */
-static bool is_event_source(const struct request *r, const struct admission_facts *f)
+static bool is_event_source(const struct http_head *r, const struct admission_facts *f)
 {
     bool is_direct = r->forwarded_for.n == 0 && !r->real_ip.p;
     bool is_browser = f->ends_tls || r->sec_fetch_site.p; /* who else reaches us in plain HTTP? */
@@ -232,12 +229,12 @@ static bool is_event_source(const struct request *r, const struct admission_fact
            str_eq(r->accept.v[0], STR("text/event-stream"));
 }
 
-void admission_decide(const struct request *r, const struct admission_facts *f,
+void admission_decide(const struct http_head *r, const struct admission_facts *f,
                       struct admission *out)
 {
     *out = (struct admission){.kind = ADMIT_PAGE};
     /* Any other protocol to upgrade to may be passed over (RFC 9110, 7.8). */
-    bool is_upgrade = request_lists(&r->upgrade, STR("websocket"));
+    bool is_upgrade = http_lists(&r->upgrade, STR("websocket"));
     struct verdict v;
     if (is_upgrade && is_events_path(r->path)) {
         v = decide_upgrade(r, f, out);

@@ -12,7 +12,7 @@
 #include "common/str.h"
 #include "gateway/transport/ws_extensions.h"
 
-struct request;
+struct http_head;
 struct string_list;
 
 enum admission_kind {
@@ -69,7 +69,7 @@ struct admission {
 };
 
 /* *out is valid until admission_release(), and as long as the request's bytes. */
-void admission_decide(const struct request *r, const struct admission_facts *f,
+void admission_decide(const struct http_head *r, const struct admission_facts *f,
                       struct admission *out);
 /* A refusal that is known without a request. */
 void admission_refuse(struct admission *out, enum refusal refusal, int status, const char *why);

@@ -3,7 +3,7 @@
 
 #include <strings.h>
 
-#include "gateway/transport/request.h"
+#include "common/http/http_reader.h"
 #include "proto/topic.h"
 
 static struct str trim_spaces(struct str s)
@@ -46,7 +46,7 @@ static struct str find_in(struct str cookies, struct str name)
     return STR_NONE;
 }
 
-static struct str find_cookie(const struct request *r, struct str name)
+static struct str find_cookie(const struct http_head *r, struct str name)
 {
     for (size_t i = 0; i < r->cookie.n; i++) {
         struct str value = find_in(r->cookie.v[i], name);
@@ -57,7 +57,7 @@ static struct str find_cookie(const struct request *r, struct str name)
     return STR_NONE;
 }
 
-static struct str find_authorization(const struct request *r)
+static struct str find_authorization(const struct http_head *r)
 {
     static const char scheme[] = "token ";
     const size_t n = sizeof(scheme) - 1;
@@ -68,7 +68,7 @@ static struct str find_authorization(const struct request *r)
     return name_is_token(token) ? token : STR_NONE;
 }
 
-struct str credentials_find(const struct request *r, bool cookies_allowed)
+struct str credentials_find(const struct http_head *r, bool cookies_allowed)
 {
     struct str token = cookies_allowed ? find_cookie(r, STR("ouat")) : STR_NONE;
     if (token.n == 0) {

@@ -7,9 +7,9 @@
 
 #include "common/str.h"
 
-struct request;
+struct http_head;
 
 /* The token, which points into the request; STR_NONE when there is none. Text outside the grammar
  * of tokens is no credential. Cookies count only when the request's origin is allowed: another
  * site's page must not act with its visitor's cookies. */
-struct str credentials_find(const struct request *r, bool cookies_allowed);
+struct str credentials_find(const struct http_head *r, bool cookies_allowed);

@@ -4,8 +4,8 @@
 #include <assert.h>
 
 #include "common/clock.h"
+#include "common/http/http_reader.h"
 #include "gateway/transport/admission.h"
-#include "gateway/transport/request.h"
 #include "proto/codes.h"
 
 #define TEXT "text/plain; charset=utf-8"
@@ -41,9 +41,12 @@ static const char *reason_phrase(int status)
     case 412: return "Precondition Failed";
     case 426: return "Upgrade Required";
     case 429: return "Too Many Requests";
+    case 413: return "Content Too Large";
     case 431: return "Request Header Fields Too Large";
+    case 501: return "Not Implemented";
     case 502: return "Bad Gateway";
     case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
     default: return "Error"; /* not one of ours */
     }
 }
@@ -130,7 +133,7 @@ static void write_preflight(struct str cors_origin, struct buf *out)
     buf_add(out, STR("Connection: close\r\n\r\n"));
 }
 
-void http_pages_answer(const struct admission *a, const struct request *r, int64_t connections,
+void http_pages_answer(const struct admission *a, const struct http_head *r, int64_t connections,
                        struct buf *out)
 {
     bool head_only = r && str_eq(r->method, STR("HEAD"));

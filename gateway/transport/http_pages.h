@@ -9,11 +9,11 @@
 #include "common/str.h"
 
 struct admission;
-struct request;
+struct http_head;
 
 /* The answer to an admitted plain request or to a refused one (then the request may be NULL: it
  * could not be read). `connections` is what the pages say. Check out->failed. */
-void http_pages_answer(const struct admission *a, const struct request *r, int64_t connections,
+void http_pages_answer(const struct admission *a, const struct http_head *r, int64_t connections,
                        struct buf *out);
 /* A text of somebody else's, at most 4 KiB of it, as an answer that nobody takes for anything but
  * text. cors_origin: see admission.h. */

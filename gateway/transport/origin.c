@@ -2,8 +2,8 @@
 #include "gateway/transport/origin.h"
 
 #include "common/config/settings.h"
+#include "common/http/http_reader.h"
 #include "common/http/http_text.h"
-#include "gateway/transport/request.h"
 
 struct origin {
     struct str scheme; /* "" when it has none */
@@ -90,7 +90,7 @@ static bool is_listed(struct str text, const struct string_list *allowed)
     return false;
 }
 
-bool origin_is_allowed(const struct request *r, const struct string_list *allowed)
+bool origin_is_allowed(const struct http_head *r, const struct string_list *allowed)
 {
     if (!r->origin.p) {
         return !http_same_word(r->sec_fetch_site, STR("cross-site")) &&

@@ -4,10 +4,10 @@
  */
 #include <stdbool.h>
 
-struct request;
+struct http_head;
 struct string_list;
 
 /* The rule of AllowedOrigins (protocol.md, section 1): a listed origin, or, when none is listed, the
  * one whose host name is the request's. A request without Origin is allowed unless its browser says
  * that it comes from another site. */
-bool origin_is_allowed(const struct request *r, const struct string_list *allowed);
+bool origin_is_allowed(const struct http_head *r, const struct string_list *allowed);

@@ -9,6 +9,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/config/settings.h"
+#include "common/http/http_reader.h"
 #include "gateway/access/auth.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
@@ -18,7 +19,6 @@
 #include "gateway/transport/credentials.h"
 #include "gateway/transport/http_pages.h"
 #include "gateway/transport/origin.h"
-#include "gateway/transport/request.h"
 
 #define ADMINS_ONLY "only system administrators may see this"
 
@@ -36,7 +36,7 @@ struct page {
     size_t sent; /* of head and body together */
 };
 
-bool page_is_for(const struct request *r)
+bool page_is_for(const struct http_head *r)
 {
     return str_eq(r->path, STR("/docs")) || str_starts(r->path, STR("/docs/")) ||
            str_eq(r->path, STR("/console")) || str_starts(r->path, STR("/console/"));
@@ -54,7 +54,7 @@ static void say_missing(struct page *p)
     say(p, 404, "there is no such page");
 }
 
-static bool has_etag(const struct request *r, const char *etag)
+static bool has_etag(const struct http_head *r, const char *etag)
 {
     struct str weak = STR("W/");
     for (size_t i = 0; i < r->if_none_match.n; i++) {
@@ -74,7 +74,7 @@ static bool open_console(const struct page *p, const char *name, struct console_
 }
 
 /* Takes over the file. */
-static void serve_file(struct page *p, const struct request *r, const char *name,
+static void serve_file(struct page *p, const struct http_head *r, const char *name,
                        const struct console_file *f)
 {
     const struct http_page_head head = {.type = console_path_type(name),
@@ -87,7 +87,7 @@ static void serve_file(struct page *p, const struct request *r, const char *name
     p->file_bytes = head.is_unchanged ? 0 : (size_t)f->size;
 }
 
-static void serve_console(struct page *p, const struct request *r)
+static void serve_console(struct page *p, const struct http_head *r)
 {
     char name[CONSOLE_PATH_MAX];
     struct console_file f;
@@ -100,7 +100,7 @@ static void serve_console(struct page *p, const struct request *r)
 }
 
 /* A folder `docs` in Console.Dir takes the place of our own pages, not of the descriptions. */
-static void serve_docs(struct page *p, const struct request *r)
+static void serve_docs(struct page *p, const struct http_head *r)
 {
     char name[CONSOLE_PATH_MAX];
     char path[sizeof("docs/") + CONSOLE_PATH_MAX];
@@ -152,7 +152,7 @@ static void on_who(const struct auth_answer *a, void *arg)
     p->on_ready(p->arg);
 }
 
-static void ask_who(struct page *p, const struct request *r, uint64_t client)
+static void ask_who(struct page *p, const struct http_head *r, uint64_t client)
 {
     bool cookies = origin_is_allowed(r, &p->gw->settings->broadcaster.allowed_origins);
     const struct auth_question q = {
@@ -171,7 +171,7 @@ static void ask_who(struct page *p, const struct request *r, uint64_t client)
 
 static void decide(struct page *p, const struct page_options *o)
 {
-    const struct request *r = o->request;
+    const struct http_head *r = o->request;
     bool has_console = *p->gw->settings->console.dir != '\0';
     if (!p->is_head && !str_eq(r->method, STR("GET"))) {
         say(p, 405, "pages are read with GET or HEAD");

@@ -17,20 +17,20 @@
 
 struct gw;
 struct page;
-struct request;
+struct http_head;
 
 /* From a page's beginning; then its connection is closed, so that nobody holds it for ever. */
 #define PAGE_LIMIT_S 120
 
 /* Is it one of these that the request asks for? */
-bool page_is_for(const struct request *r);
+bool page_is_for(const struct http_head *r);
 
 struct page_options {
-    struct gw *gw;                 /* borrowed */
-    const struct request *request; /* only during page_create() */
-    bool is_local;                 /* from this machine, and by no proxy */
-    uint64_t client;               /* who asks: auth_question */
-    void (*on_ready)(void *arg);   /* from the loop, never inside page_create() */
+    struct gw *gw;                   /* borrowed */
+    const struct http_head *request; /* only during page_create() */
+    bool is_local;                   /* from this machine, and by no proxy */
+    uint64_t client;                 /* who asks: auth_question */
+    void (*on_ready)(void *arg);     /* from the loop, never inside page_create() */
     void *arg;
 };
 /* NULL: out of memory. */

@@ -123,7 +123,7 @@ static struct sse_conn *create(struct ws_server *s, struct stream *stream,
 }
 
 struct sse_conn *sse_conn_create(struct ws_server *s, struct stream *stream,
-                                 const struct ws_peer *peer, const struct request *r,
+                                 const struct ws_peer *peer, const struct http_head *r,
                                  struct admission *a)
 {
     struct sse_request q;

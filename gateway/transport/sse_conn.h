@@ -13,14 +13,14 @@
 
 #include "gateway/transport/ws_server_internal.h"
 
-struct request;
+struct http_head;
 struct sse_conn;
 struct stream;
 
 /* Of a request that was admitted as ADMIT_SSE. Takes over stream and peer's reference. NULL: it
  * cannot be served, and nothing is taken; *a has become the refusal, which is counted. */
 struct sse_conn *sse_conn_create(struct ws_server *s, struct stream *stream,
-                                 const struct ws_peer *peer, const struct request *r,
+                                 const struct ws_peer *peer, const struct http_head *r,
                                  struct admission *a);
 /* Follows at once. */
 void sse_conn_start(struct sse_conn *c);

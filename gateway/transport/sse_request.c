@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/transport/sse_request.h"
 
+#include "common/http/http_reader.h"
 #include "gateway/session/sse_channels.h"
 #include "gateway/transport/query.h"
-#include "gateway/transport/request.h"
 #include "proto/channel.h"
 
 /* The parameters, decoded; those that may be repeated joined by commas. */
@@ -84,7 +84,7 @@ static const char *check(const struct parameters *p, size_t max_channels)
     return are_channels(buf_str(&p->channels), p->n_channels) ? NULL : "not a valid channel name";
 }
 
-static bool make(struct parameters *p, const struct request *r, struct sse_request *out)
+static bool make(struct parameters *p, const struct http_head *r, struct sse_request *out)
 {
     if (p->n_filters > 0) {
         out->filters = p->filters; /* ours no longer */
@@ -97,7 +97,7 @@ static bool make(struct parameters *p, const struct request *r, struct sse_reque
     return out->channels != NULL;
 }
 
-bool sse_request_read(const struct request *r, size_t max_channels, struct sse_request *out)
+bool sse_request_read(const struct http_head *r, size_t max_channels, struct sse_request *out)
 {
     struct parameters p = {0};
     *out = (struct sse_request){.status = 400};

@@ -8,7 +8,7 @@
 #include "common/buf.h"
 #include "common/compiler.h"
 
-struct request;
+struct http_head;
 struct sse_channels;
 
 struct sse_request {
@@ -20,6 +20,6 @@ struct sse_request {
 };
 
 /* False: status and why say what is wrong. Release it in both cases. */
-MUST_CHECK bool sse_request_read(const struct request *r, size_t max_channels,
+MUST_CHECK bool sse_request_read(const struct http_head *r, size_t max_channels,
                                  struct sse_request *out);
 void sse_request_release(struct sse_request *q);

@@ -518,7 +518,7 @@ static bool adopt(struct ws_conn *c, const struct buf *answer)
 }
 
 bool ws_conn_start(struct ws_server *s, struct stream *stream, const struct ws_peer *peer,
-                   const struct request *r, const struct admission *a, struct str behind)
+                   const struct http_head *r, const struct admission *a, struct str behind)
 {
     struct buf answer = {0};
     struct ws_conn *c = create(s, stream, peer, a);

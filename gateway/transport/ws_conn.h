@@ -20,13 +20,13 @@
 #include "common/compiler.h"
 #include "gateway/transport/ws_server_internal.h"
 
-struct request;
+struct http_head;
 struct stream;
 
 /* Of an admitted request: takes over stream and peer's reference, answers, and opens a session.
  * `behind`: what came behind the request. False: out of memory; nothing is taken. */
 MUST_CHECK bool ws_conn_start(struct ws_server *s, struct stream *stream,
-                              const struct ws_peer *peer, const struct request *r,
+                              const struct ws_peer *peer, const struct http_head *r,
                               const struct admission *a, struct str behind);
 
 /* From the library's callback (ws_server.c): */

@@ -7,8 +7,8 @@
  */
 #include "gateway/transport/ws_extensions.h"
 
+#include "common/http/http_reader.h"
 #include "common/http/http_text.h"
-#include "gateway/transport/request.h"
 
 /* Longer ones mean nothing to us: kept as far as that is seen. */
 #define VALUE_KEPT 3
@@ -156,7 +156,7 @@ static bool read_extension(struct str *s, struct ws_deflate *d)
     return true;
 }
 
-bool ws_extensions_read(const struct request_values *offers, struct ws_deflate *out)
+bool ws_extensions_read(const struct http_values *offers, struct ws_deflate *out)
 {
     struct ws_deflate d = {.mentions = 0};
     for (size_t i = 0; i < offers->n; i++) {

@@ -13,7 +13,7 @@
 #include "common/compiler.h"
 #include "common/str.h"
 
-struct request_values;
+struct http_values;
 
 struct ws_deflate {
     bool is_agreed;
@@ -22,7 +22,7 @@ struct ws_deflate {
 };
 
 /* False: malformed (RFC 6455, 9.1): the handshake fails. No header field at all offers nothing. */
-MUST_CHECK bool ws_extensions_read(const struct request_values *offers, struct ws_deflate *out);
+MUST_CHECK bool ws_extensions_read(const struct http_values *offers, struct ws_deflate *out);
 
 #define WS_DEFLATE_NAME "permessage-deflate"
 /* What follows the name in the answer to an offer that was taken. */

@@ -3,8 +3,8 @@
 
 #include <openssl/evp.h>
 
+#include "common/http/http_reader.h"
 #include "gateway/transport/admission.h"
-#include "gateway/transport/request.h"
 
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, 1.3 */
 
@@ -26,7 +26,7 @@ static void write_accept(struct str key, struct buf *out)
     buf_release(&text);
 }
 
-void ws_handshake_answer(const struct request *r, const struct admission *a, struct buf *out)
+void ws_handshake_answer(const struct http_head *r, const struct admission *a, struct buf *out)
 {
     buf_add(out, STR("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                      "Connection: Upgrade\r\nSec-WebSocket-Accept: "));

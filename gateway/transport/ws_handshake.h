@@ -6,10 +6,10 @@
 #include "common/buf.h"
 
 struct admission;
-struct request;
+struct http_head;
 struct ws_deflate;
 
 /* Writes the 101 answer. */
-void ws_handshake_answer(const struct request *r, const struct admission *a, struct buf *out);
+void ws_handshake_answer(const struct http_head *r, const struct admission *a, struct buf *out);
 /* Writes a request that the library cannot dislike; its answer is nobody's business. */
 void ws_handshake_for_library(const struct ws_deflate *d, struct buf *out);

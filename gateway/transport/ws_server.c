@@ -9,17 +9,19 @@
 #include <unistd.h>
 
 #include "common/config/settings.h"
+#include "common/http/http_reader.h"
+#include "common/http/http_server.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/net/tls_ctx.h"
 #include "gateway/gw.h"
 #include "gateway/gw_metrics.h"
+#include "gateway/transport/events_port.h"
 #include "gateway/transport/farewell.h"
-#include "gateway/transport/http_conn.h"
 #include "gateway/transport/http_pages.h"
 #include "gateway/transport/inflate.h"
 #include "gateway/transport/lws_events.h"
-#include "gateway/transport/request.h"
+#include "gateway/transport/page_sender.h"
 #include "gateway/transport/sse_conn.h"
 #include "gateway/transport/ws_conn.h"
 #include "gateway/transport/ws_deflate.h"
@@ -39,7 +41,8 @@ static const lws_retry_bo_t no_keepalive = {.secs_since_valid_ping = 0,
 
 /* --- decisions --- */
 
-void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r, struct ws_peer *peer)
+void ws_server_look_behind_proxy(struct ws_server *s, const struct http_head *r,
+                                 struct ws_peer *peer)
 {
     if (!networks_hold(&s->trusted, &peer->address)) {
         return;
@@ -70,7 +73,7 @@ void ws_server_count_refusal(struct ws_server *s, enum refusal refusal)
     }
 }
 
-void ws_server_decide(struct ws_server *s, const struct request *r, const struct ws_peer *peer,
+void ws_server_decide(struct ws_server *s, const struct http_head *r, const struct ws_peer *peer,
                       struct admission *out)
 {
     const struct settings *settings = s->gw->settings;
@@ -185,14 +188,15 @@ int ws_server_create(const struct ws_server_options *o, struct ws_server **out_s
     s->gw = o->gw;
     s->is_leaving = o->is_leaving;
     s->arg = o->arg;
-    list_init(&s->http_conns);
+    list_init(&s->page_senders);
     list_init(&s->sse_conns);
     origin_log_init(&s->origins, s->gw->wheel);
     list_init(&s->farewells);
     s->scratch = malloc(WS_SERVER_SCRATCH_BYTES);
+    s->http = events_port_create(s);
     bool compresses = s->gw->settings->broadcaster.compression;
     s->inflater = compresses ? inflater_create(LIMIT_ROOM_MESSAGE_BYTES) : NULL;
-    if (!s->scratch || (compresses && !s->inflater)) {
+    if (!s->scratch || !s->http || (compresses && !s->inflater)) {
         return -ENOMEM;
     }
     lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
@@ -212,7 +216,8 @@ struct ws_server *ws_server_free(struct ws_server *s)
     for (size_t i = 0; i < s->n_listeners; i++) {
         s->listeners[i] = listener_free(s->listeners[i]);
     }
-    http_conn_end_all(s);
+    http_server_free(s->http);
+    page_sender_end_all(s);
     sse_conn_end_all(s);
     if (s->lws) {
         lws_context_destroy(s->lws);
@@ -272,7 +277,7 @@ static void on_accept(int fd, const struct sockaddr *sa, void *arg)
         (void)close(fd);
         return;
     }
-    http_conn_start(s, fd, &peer);
+    events_port_take(s, fd, &peer);
 }
 
 int ws_server_listen(struct ws_server *s, const char *bind, uint16_t port)
@@ -303,7 +308,7 @@ void ws_server_stop_listening(struct ws_server *s)
 
 uint64_t ws_server_connections(const struct ws_server *s)
 {
-    return s->connections;
+    return s->connections + http_server_connections(s->http);
 }
 
 uint16_t ws_server_port(const struct ws_server *s)

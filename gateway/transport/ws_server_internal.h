@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* ws_server_internal: what the files of the server (ws_server, http_conn, ws_conn, sse_conn) share.
+/* ws_server_internal: what the files of the server share.
  *
- *     listener ──fd──▶ http_conn ──admitted──▶ ws_conn ──▶ session
- *                                └───────────▶ sse_conn ─▶ session
+ *     listener ──fd──▶ http_server ──admitted──▶ ws_conn ──▶ session
+ *                      (events_port) ├─────────▶ sse_conn ─▶ session
+ *                                    └─────────▶ page_sender
  *
- * All three are owners of one stream (common/net/stream.h), plain or TLS. We read the request's head
+ * All of them are owners of one stream (common/net/stream.h), plain or TLS. We read the request's head
  * ourselves: libwebsockets drops what it dislikes without a word, and holds 64 KiB for the headers of
  * each. It gets established WebSockets only, and knows nothing of TLS.
  */
@@ -20,6 +21,8 @@
 #include "gateway/transport/origin_log.h"
 #include "gateway/transport/ws_server.h"
 
+struct http_head;
+struct http_server;
 struct inflater;
 struct lws;
 struct lws_context;
@@ -44,12 +47,13 @@ struct ws_server {
     struct networks trusted; /* TrustedProxies */
     struct address_limit addresses;
     struct origin_log origins;
-    struct list http_conns;   /* of struct http_conn, owned */
+    struct http_server *http; /* owned; connections until it is known what they want */
+    struct list page_senders; /* of struct page_sender, owned */
     struct list sse_conns;    /* of struct sse_conn, owned */
     struct list farewells;    /* farewell.h */
-    uint64_t connections;     /* http_conns, sse_conns and ws_conns */
+    uint64_t connections;     /* page_senders, sse_conns and ws_conns */
     struct ws_conn *adopting; /* while lws takes over a socket: whose it is */
-    char *scratch;            /* owned; where the first bytes of a request are read */
+    char *scratch;            /* owned; where pieces of pages are read */
 };
 
 /* Of a connection, as far as the limit of one address is concerned. */
@@ -60,10 +64,10 @@ struct ws_peer {
 };
 
 /* Replaces the proxy's address by the one that it speaks for. */
-void ws_server_look_behind_proxy(struct ws_server *s, const struct request *r,
+void ws_server_look_behind_proxy(struct ws_server *s, const struct http_head *r,
                                  struct ws_peer *peer);
 /* What becomes of this request; counts a refusal. */
-void ws_server_decide(struct ws_server *s, const struct request *r, const struct ws_peer *peer,
+void ws_server_decide(struct ws_server *s, const struct http_head *r, const struct ws_peer *peer,
                       struct admission *out);
 void ws_server_count_refusal(struct ws_server *s, enum refusal refusal);
 /* Gives a socket to libwebsockets, behind c's link, with a request for it to read. It calls

@@ -10,7 +10,6 @@
 #include "gateway/transport/credentials.h"
 #include "gateway/transport/origin.h"
 #include "gateway/transport/query.h"
-#include "gateway/transport/request.h"
 #include "gateway/transport/sse_request.h"
 #include "gateway/transport/ws_extensions.h"
 #include "proto/topic.h"
@@ -95,7 +94,7 @@ static void look_at_chunks(struct str bytes)
     buf_release(&same);
 }
 
-static void look_at_query(const struct request *r)
+static void look_at_query(const struct http_head *r)
 {
     struct str rest = r->query;
     struct str name;
@@ -109,7 +108,7 @@ static void look_at_query(const struct request *r)
     }
 }
 
-static void look_at_stream(const struct request *r)
+static void look_at_stream(const struct http_head *r)
 {
     struct sse_request q;
     if (sse_request_read(r, 128, &q)) {
@@ -122,7 +121,7 @@ static void look_at_stream(const struct request *r)
 }
 
 /* A file's name never leads out of its folder. */
-static void look_at_file(const struct request *r)
+static void look_at_file(const struct http_head *r)
 {
     static const struct str prefix = {"/console/", 9};
     char name[CONSOLE_PATH_MAX];
@@ -132,7 +131,7 @@ static void look_at_file(const struct request *r)
     }
 }
 
-static void look_at_client(const struct request *r, struct str head)
+static void look_at_client(const struct http_head *r, struct str head)
 {
     char proxies[] = "10.0.0.0/8";
     const struct string_list list = {.v = (char *[]){proxies}, .n = 1};
@@ -154,17 +153,18 @@ static void look_at_client(const struct request *r, struct str head)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+    static const struct http_rules events = {.interest = HTTP_EVENTS};
     struct str bytes = {(const char *)data, n};
     size_t end = end_of(bytes);
     struct str head = {bytes.p, end > 0 ? end : n};
     struct http_head h;
-    struct request r;
+    struct http_head r;
     struct http_fault fault = http_reader_parse(head, &rules, &h);
     MUST((fault.status == 0) == (fault.reason == NULL));
     MUST(lies_in(h.method, head) && lies_in(h.content_type, head) && lies_in(h.host, head));
     MUST(lies_in(h.authorization, head) && lies_in(h.idempotency_key, head));
     look_at_chunks(str_after(bytes, end));
-    bool is_gateways = request_parse(head, &r) == NULL;
+    bool is_gateways = http_reader_parse(head, &events, &r).reason == NULL;
     if (is_gateways) {
         struct ws_deflate d;
         look_at_query(&r);
@@ -176,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!fault.reason && is_gateways) {
         MUST(str_eq(h.method, r.method) && str_eq(h.path, r.path) && str_eq(h.query, r.query));
         MUST(r.has_body == h.has_body && h.is_http_1_1 == r.is_http_1_1);
+        MUST(str_eq(h.host, r.host) && h.keep_alive == r.keep_alive);
     }
     return 0;
 }

@@ -8,21 +8,28 @@ from support.request_shapes import SHAPES
 
 # A port, and which column of the table is its own.
 PORTS = {"publisher with TLS": "publisher", "publisher": "publisher",
-         "admin of the publisher": "admin", "admin of the gateway": "admin"}
+         "admin of the publisher": "admin", "admin of the gateway": "admin",
+         "gateway": "gateway", "gateway with TLS": "gateway"}
 
 
 @pytest.fixture(scope="module")
-def ports(session_stack, tmp_path_factory, certificates):
+def ports(session_stack, certificates):
     """name -> (port, TLS context or None)."""
     stack = session_stack
+    inside_tls = stack._service("gateway", 8)
+    inside_tls.settings["Broadcaster"]["Proxied"] = False
+    inside_tls.start()
     plain = stack._service("publisher", 8)
     plain.arguments = ["--insecure"]
     plain.start()
     yield {"publisher with TLS": (stack.publisher.port, certificates.client_context(None)),
            "publisher": (plain.port, None),
            "admin of the publisher": (stack.publisher.metrics_port, None),
-           "admin of the gateway": (stack.gateway.metrics_port, None)}
+           "admin of the gateway": (stack.gateway.metrics_port, None),
+           "gateway": (stack.gateway.port, None),
+           "gateway with TLS": (inside_tls.port, certificates.client_context(None))}
     plain.stop()
+    inside_tls.stop()
 
 
 def statuses(answers):

@@ -8,8 +8,8 @@
 
 #include "common/buf.h"
 #include "common/config/settings.h"
+#include "common/http/http_reader.h"
 #include "gateway/transport/address.h"
-#include "gateway/transport/request.h"
 
 static void only_a_direct_request_from_this_machine_is_local(void **state UNUSED)
 {
@@ -38,14 +38,16 @@ static void only_a_direct_request_from_this_machine_is_local(void **state UNUSED
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf head = {0};
-        buf_addf(&head, "GET / HTTP/1.1\r\n%s\r\n", rows[i].fields);
-        struct request r;
+        buf_addf(&head, "GET / HTTP/1.0\r\n%s\r\n", rows[i].fields);
+        struct http_head r;
         struct address peer;
         struct networks trusted;
         const char *bad;
         char *entry = (char *)(uintptr_t)rows[i].trusted;
         const struct string_list list = {.v = &entry, .n = entry ? 1 : 0};
-        assert_null(request_parse(buf_str(&head), &r));
+        assert_null(
+            http_reader_parse(buf_str(&head), &(struct http_rules){.interest = HTTP_EVENTS}, &r)
+                .reason);
         assert_true(address_parse(str_of(rows[i].peer), &peer));
         assert_true(networks_parse(&list, &trusted, &bad));
         if (address_is_local(&trusted, &r, &peer) != rows[i].is_local) {

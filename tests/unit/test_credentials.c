@@ -8,11 +8,11 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
+#include "common/http/http_reader.h"
 #include "gateway/transport/credentials.h"
-#include "gateway/transport/request.h"
 #include "proto/limits.h"
 
-static void check(struct request *r, bool cookies_allowed, const char *expected)
+static void check(struct http_head *r, bool cookies_allowed, const char *expected)
 {
     struct str got = credentials_find(r, cookies_allowed);
     if (got.n != strlen(expected) || memcmp(got.p ? got.p : "", expected, got.n) != 0) {
@@ -52,7 +52,7 @@ static void cookie_of_the_judge_is_found_among_others(void **state)
         {";;;", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct request r = {.cookie = {.v = {str_of(rows[i].cookies)}, .n = 1}};
+        struct http_head r = {.cookie = {.v = {str_of(rows[i].cookies)}, .n = 1}};
         check(&r, true, rows[i].token);
         check(&r, false, "");
     }
@@ -69,7 +69,7 @@ static void authorization_names_its_scheme(void **state)
         {"token \"T1\"", ""}, {"token a%b", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct request r = {.authorization = str_of(rows[i].value)};
+        struct http_head r = {.authorization = str_of(rows[i].value)};
         check(&r, true, rows[i].token);
         check(&r, false, rows[i].token); /* another site's page cannot set it */
     }
@@ -78,7 +78,7 @@ static void authorization_names_its_scheme(void **state)
 
 static void order_is_ouat_then_authorization_then_api_token(void **state)
 {
-    struct request r = {
+    struct http_head r = {
         .cookie = {.v = {STR("api_token=T3"), STR("ouat=T1")}, .n = 2},
         .authorization = STR("token T2"),
     };
@@ -99,7 +99,7 @@ static void token_may_have_512_bytes_behind_60_kilobytes(void **state)
     assert_non_null(text);
     memset(text, 'a', BEFORE + 1024);
     memcpy(text + BEFORE, "; ouat=", 7);
-    struct request r = {.cookie = {.n = 1}};
+    struct http_head r = {.cookie = {.n = 1}};
     r.cookie.v[0] = (struct str){text, BEFORE + 7 + LIMIT_TOKEN_BYTES};
     assert_int_equal(LIMIT_TOKEN_BYTES, credentials_find(&r, true).n);
     r.cookie.v[0].n++;

@@ -14,10 +14,10 @@
 #include <sys/socket.h>
 
 #include "common/config/settings.h"
+#include "common/http/http_reader.h"
 #include "common/net/listener.h"
 #include "gateway/transport/address.h"
 #include "gateway/transport/address_limit.h"
-#include "gateway/transport/request.h"
 
 static struct address address(const char *text)
 {
@@ -161,7 +161,7 @@ static void client_behind_proxies_is_the_last_that_none_of_them_is(void **state)
     };
     struct networks n = networks(trusted, 1);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct request r = {.real_ip = str_of(rows[i].real_ip)};
+        struct http_head r = {.real_ip = str_of(rows[i].real_ip)};
         while (r.forwarded_for.n < 2 && rows[i].forwarded[r.forwarded_for.n]) {
             r.forwarded_for.v[r.forwarded_for.n] = str_of(rows[i].forwarded[r.forwarded_for.n]);
             r.forwarded_for.n++;

@@ -9,15 +9,15 @@
 
 #include <cmocka.h>
 
+#include "common/http/http_reader.h"
 #include "gateway/session/sse_channels.h"
-#include "gateway/transport/request.h"
 #include "proto/channel.h"
 
 #define E1 "0123456789abcdef"
 
 static bool read(const char *query, const char *last_event_id, struct sse_request *out)
 {
-    const struct request r = {.query = str_of(query), .last_event_id = str_of(last_event_id)};
+    const struct http_head r = {.query = str_of(query), .last_event_id = str_of(last_event_id)};
     return sse_request_read(&r, 3, out);
 }
 

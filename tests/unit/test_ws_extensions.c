@@ -7,14 +7,14 @@
 /* cmocka needs the first four. */
 #include <cmocka.h>
 
-#include "gateway/transport/request.h"
+#include "common/http/http_reader.h"
 #include "gateway/transport/ws_extensions.h"
 
 #define PLAIN_ANSWER "; server_no_context_takeover; client_no_context_takeover"
 
-static struct request_values values(const char *one)
+static struct http_values values(const char *one)
 {
-    return (struct request_values){.v = {str_of(one)}, .n = 1};
+    return (struct http_values){.v = {str_of(one)}, .n = 1};
 }
 
 static void offers_are_taken_or_passed_over(void **state)
@@ -59,7 +59,7 @@ static void offers_are_taken_or_passed_over(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct request_values v = values(rows[i].offers);
+        const struct http_values v = values(rows[i].offers);
         struct ws_deflate d;
         if (!ws_extensions_read(&v, &d)) {
             fail_msg("malformed: %s", rows[i].offers);
@@ -95,7 +95,7 @@ static void what_is_no_list_of_extensions_is_malformed(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct request_values v = values(rows[i]);
+        const struct http_values v = values(rows[i]);
         struct ws_deflate d;
         if (ws_extensions_read(&v, &d)) {
             fail_msg("not malformed: %s", rows[i]);
@@ -106,15 +106,15 @@ static void what_is_no_list_of_extensions_is_malformed(void **state)
 static void several_fields_are_one_list(void **state)
 {
     (void)state;
-    const struct request_values v = {.v = {STR("foo"),
-                                           STR("permessage-deflate; server_max_window_bits=9"),
-                                           STR("permessage-deflate; server_max_window_bits=15")},
-                                     .n = 3};
+    const struct http_values v = {.v = {STR("foo"),
+                                        STR("permessage-deflate; server_max_window_bits=9"),
+                                        STR("permessage-deflate; server_max_window_bits=15")},
+                                  .n = 3};
     struct ws_deflate d;
     assert_true(ws_extensions_read(&v, &d));
     assert_true(d.is_agreed);
     assert_int_equal(d.mentions, 2);
-    const struct request_values none = {.n = 0};
+    const struct http_values none = {.n = 0};
     assert_true(ws_extensions_read(&none, &d));
     assert_false(d.is_agreed);
 }
@@ -135,7 +135,7 @@ static void answer_names_the_window_to_those_who_ask(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct request_values v = values(rows[i].offers);
+        const struct http_values v = values(rows[i].offers);
         struct ws_deflate d;
         assert_true(ws_extensions_read(&v, &d));
         assert_true(d.is_agreed);

@@ -21,3 +21,8 @@ bool pace_is_spent(const struct pace *p, uint32_t now_s)
 {
     return used_at(p, now_s) >= LIMIT_REPLAY_BURST_BYTES;
 }
+
+bool pace_is_by_the_second(const struct pace *p, uint32_t now_s)
+{
+    return used_at(p, now_s) >= LIMIT_REPLAY_BURST_BYTES - LIMIT_REPLAY_BYTES_PER_SECOND;
+}

@@ -15,3 +15,5 @@ struct pace {
 void pace_spend(struct pace *p, size_t bytes, uint32_t now_s);
 /* Is nothing left for this second? */
 bool pace_is_spent(const struct pace *p, uint32_t now_s);
+/* Is the burst used up, so that what comes is paced by the second? */
+bool pace_is_by_the_second(const struct pace *p, uint32_t now_s);

@@ -44,7 +44,7 @@ static struct sub_start start_of(const struct client_frame *f)
 static void subscribe_again(struct session *s, struct session_sub *ss, const struct client_frame *f)
 {
     bool is_replaying = ss->sub.view && ss->sub.state == SUB_REPLAYING;
-    if (f->has_position && is_replaying && pace_is_spent(&s->pace, session_now_s())) {
+    if (f->has_position && is_replaying && pace_is_by_the_second(&s->pace, session_now_s())) {
         refuse_command(s, f, "the channel is still being replayed");
         return;
     }

@@ -136,6 +136,27 @@ static void everybody_is_asked_again_no_faster_than_the_frontend_answers(void **
     control_free(control);
 }
 
+static void who_could_not_be_asked_about_gets_another_turn(void **state)
+{
+    struct stage *g = *state;
+    struct control *control = control_create(&g->gw);
+    (void)log_in(g, 0, "ana");
+    (void)log_in(g, 1, "bob");
+    control_recheck_everybody(control, "a test");
+    stage_pass_s(g, 1);
+    assert_int_equal(stage_n_questions(g), 2);
+    stage_answer_user(g, "ana");
+    stage_refuse(g, AUTH_UNAVAILABLE);
+    stage_pass_s(g, 2);
+    assert_int_equal(stage_n_questions(g), 0); /* not at once */
+    stage_pass_s(g, 12);
+    assert_int_equal(stage_n_questions(g), 1);
+    stage_answer_user(g, "bob");
+    stage_pass_s(g, 30);
+    assert_int_equal(stage_n_questions(g), 0);
+    control_free(control);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, stage_set_up, stage_tear_down)
 int main(void)
 {
@@ -146,6 +167,7 @@ int main(void)
         TEST(an_answer_older_than_what_was_heard_takes_nothing_back),
         TEST(a_log_that_could_not_be_read_is_read_again),
         TEST(message_heard_twice_is_applied_once),
+        TEST(who_could_not_be_asked_about_gets_another_turn),
         TEST(everybody_is_asked_again_no_faster_than_the_frontend_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,24 @@ static void thirty_two_waiting_commands_pause_reading(void **state)
     buf_clear(&c->heard);
 }
 
+static void four_kibibytes_of_waiting_commands_pause_reading(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = stage_connect(g, 0);
+    char long_ping[1025];
+    snprintf(long_ping, sizeof(long_ping), "{\"type\":\"ping\"%1000s}", "");
+    stage_say(g, c, AUTH("T"));
+    for (int i = 0; i < 4; i++) {
+        stage_say(g, c, long_ping);
+        assert_false(c->is_paused);
+    }
+    stage_say(g, c, long_ping);
+    assert_true(c->is_paused);
+    stage_answer_user(g, "ana");
+    assert_false(c->is_paused);
+    stage_assert_heard(c, AUTH_SUCCESS("ana") PONG PONG PONG PONG PONG);
+}
+
 static void client_that_is_not_read_is_not_taken_for_dead(void **state)
 {
     struct stage *g = *state;
@@ -331,6 +349,112 @@ static void recheck_asks_about_scoreboard_tokens_too(void **state)
     }
 }
 
+/* A client that says `auth` all the time would never be asked about otherwise. */
+static void recheck_that_meets_an_auth_is_made_before_the_next_command(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = stage_connect(g, 0);
+    stage_say(g, c, AUTH("T"));
+    stage_answer_user(g, "ana");
+    stage_say(g, c, SUBSCRIBE("/contest/a"));
+    stage_answer_user(g, "ana");
+    stage_confirm(g, "contest/a");
+    for (int i = 0; i < 2; i++) { /* the auth under way is taken, or refused */
+        stage_say(g, c, AUTH("T"));
+        stage_say(g, c, AUTH("T"));
+        session_recheck(c->s);
+        assert_int_equal(stage_n_questions(g), 1);
+        i ? stage_refuse(g, AUTH_UNAVAILABLE) : stage_answer_user(g, "ana");
+        assert_true(session_owes_recheck(c->s));
+        stage_answer_user(g, "ana");
+        assert_string_equal(stage_question(g), "may T /contest/a");
+        stage_answer_user(g, "ana");
+        assert_false(session_owes_recheck(c->s));
+        assert_string_equal(stage_question(g), "who T"); /* the second auth */
+        stage_answer_user(g, "ana");
+    }
+    stage_say(g, c, AUTH("T"));
+    session_recheck(c->s);
+    stage_answer_user(g, "ana");
+    stage_answer_user(g, "ana");
+    buf_clear(&c->heard);
+    stage_refuse(g, AUTH_FORBIDDEN);
+    stage_assert_heard(c, REVOKED("/contest/a"));
+}
+
+static void only_a_round_in_which_everything_was_asked_counts(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = stage_connect(g, 0);
+    authenticate(g, c, "ana");
+    stage_say(g, c, SUBSCRIBE("/contest/a"));
+    stage_answer_user(g, "ana");
+    stage_confirm(g, "contest/a");
+    stage_pass_s(g, 10);
+    authenticate(g, c, "ana"); /* the same again: nothing was asked about */
+    assert_in_range(session_age_of_answers_ms(c->s), 10000, 12000);
+    session_recheck(c->s);
+    stage_refuse(g, AUTH_UNAVAILABLE);
+    assert_true(session_owes_recheck(c->s));
+    session_recheck(c->s);
+    stage_answer_user(g, "ana");
+    stage_refuse(g, AUTH_UNAVAILABLE);
+    assert_true(session_owes_recheck(c->s));
+    assert_in_range(session_age_of_answers_ms(c->s), 10000, 12000);
+    session_recheck(c->s);
+    stage_answer_user(g, "ana");
+    stage_answer_user(g, "ana");
+    assert_false(session_owes_recheck(c->s));
+    assert_in_range(session_age_of_answers_ms(c->s), 0, 1000);
+    buf_clear(&c->heard);
+}
+
+static const char *const tok_of_a[] = {"contest", "a", "admin", "1", NULL};
+static const char *const no_tok[] = {NULL};
+
+static void answer_older_than_the_change_of_a_scoreboard_token_does_not_count(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = stage_connect(g, 0);
+    stage_say(g, c, SUBSCRIBE("/scoreboard/tok"));
+    session_recheck_scoreboard(c->s, STR("tok")); /* while Redis is asked */
+    assert_int_equal(fake_bus_n_commands(g->bus), 2);
+    fake_bus_answer_command(g->bus, tok_of_a);
+    assert_int_equal(g->metrics.subscriptions, 0);
+    fake_bus_answer_command(g->bus, no_tok);
+    session_recheck_scoreboard(c->s, STR("tok")); /* while the judge is asked */
+    assert_int_equal(stage_n_questions(g), 0);
+    fake_bus_answer_command(g->bus, no_tok);
+    stage_refuse(g, AUTH_NOT_FOUND);
+    assert_error(c, "not_found");
+    assert_int_equal(g->metrics.subscriptions, 0);
+}
+
+static void who_has_no_credential_costs_one_question_a_second(void **state)
+{
+    struct stage *g = *state;
+    struct client *c = stage_connect(g, 0);
+    g->settings.broadcaster.max_subscriptions = 128;
+    for (int i = 0; i < 20; i++) {
+        char text[64];
+        snprintf(text, sizeof(text), SUBSCRIBE("/contest/c%d"), i);
+        stage_say(g, c, text);
+    }
+    for (int i = 0; i < LIMIT_STRANGER_QUESTIONS_BURST; i++) {
+        stage_refuse(g, AUTH_NOT_FOUND);
+    }
+    assert_int_equal(stage_n_questions(g), 0);
+    for (int i = 16; i < 18; i++) {
+        stage_pass_s(g, 2);
+        assert_int_equal(stage_n_questions(g), 1);
+        stage_refuse(g, AUTH_NOT_FOUND);
+        stage_refuse(g, AUTH_NOT_FOUND); /* another second has passed */
+        assert_int_equal(stage_n_questions(g), 0);
+    }
+    buf_clear(&c->heard);
+    assert_int_equal(c->close_code, 0);
+}
+
 static void recheck_that_nobody_answers_ends_nothing(void **state)
 {
     struct stage *g = *state;
@@ -403,6 +527,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(commands_behind_a_pending_auth_wait_and_keep_their_order),
         TEST(thirty_two_waiting_commands_pause_reading),
+        TEST(four_kibibytes_of_waiting_commands_pause_reading),
         TEST(client_that_is_not_read_is_not_taken_for_dead),
         TEST(several_auths_in_line_are_made_one_after_another),
         TEST(cookie_of_the_upgrade_authenticates_silently),
@@ -417,6 +542,10 @@ int main(void)
         TEST(refused_auth_keeps_who_one_is),
         TEST(scoreboard_token_that_is_being_asked_about_is_not_lost_to_an_auth),
         TEST(recheck_asks_about_scoreboard_tokens_too),
+        TEST(recheck_that_meets_an_auth_is_made_before_the_next_command),
+        TEST(only_a_round_in_which_everything_was_asked_counts),
+        TEST(answer_older_than_the_change_of_a_scoreboard_token_does_not_count),
+        TEST(who_has_no_credential_costs_one_question_a_second),
         TEST(recheck_that_nobody_answers_ends_nothing),
         TEST(recheck_ends_a_session_only_for_a_credential_that_has_ended),
         TEST(closing_in_the_middle_of_a_question_forgets_it),

@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/session/session_hub.h"
 #include "proto/limits.h"
 #include "tests/support/fake_event.h"
 #include "tests/support/fake_loop.h"
 #include "tests/support/session_stage.h"
 #include "tests/support/words.h"
 
+#define AUTH "{\"type\":\"auth\",\"token\":\"T\"}"
 #define SUBSCRIBE "{\"type\":\"subscribe\",\"channel\":\"/contest/a\"}"
 
 static struct client *on_contest(struct stage *g, size_t i)
@@ -254,6 +256,114 @@ static void replay_larger_than_the_queue_is_pulled_by_the_socket(void **state)
     buf_clear(&keeper->heard);
 }
 
+/* ---- replays beyond the burst ---- */
+
+#define LARGE 500000
+#define MIB 1048576
+
+static void note_nothing(void *arg, int64_t accepted_ms)
+{
+    (void)arg;
+    (void)accepted_ms;
+}
+
+/* Forty events that together are more than the burst, and a client that is to get them all. */
+static struct client *with_large_log(struct stage *g, struct client **keeper)
+{
+    g->settings.redis.history_bytes = 64 * MIB;
+    feeds_free(g->gw.feeds);
+    const struct feeds_options fo = {&g->settings, &hub_feed_handler, g->bus, &g->metrics};
+    hub_free(g->gw.hub);
+    g->gw.feeds = feeds_create(g->gw.loop, &fo);
+    const struct hub_options ho = {g->gw.feeds, &session_hub_handler, &g->metrics, note_nothing,
+                                   NULL};
+    g->gw.hub = hub_create(&ho);
+    fake_bus_up(g->bus);
+    *keeper = on_contest(g, 1);
+    struct event e = fake_run("", true);
+    char *data = fill(&e, LARGE);
+    for (int i = 1; i <= 40; i++) {
+        publish_one(g, &e);
+        fake_loop_turn(g->gw.loop);
+        buf_clear(&(*keeper)->heard);
+    }
+    free(data);
+    return stage_connect(g, 0);
+}
+
+#define FROM_ZERO(channel)                                                                         \
+    "{\"type\":\"subscribe\",\"channel\":\"" channel "\",\"position\":\"" FAKE_EPOCH_A ":0\"}"
+
+static void turns(struct stage *g)
+{
+    for (int i = 0; i < 200; i++) {
+        fake_loop_turn(g->gw.loop);
+    }
+}
+
+static size_t count_of(const struct client *c, const char *text)
+{
+    size_t n = 0;
+    for (const char *at = c->heard.p;
+         (at = memmem(at, c->heard.n - (size_t)(at - c->heard.p), text, strlen(text))) != NULL;
+         at++) {
+        n++;
+    }
+    return n;
+}
+
+static void replay_beyond_the_burst_is_paced_and_never_cut(void **state)
+{
+    struct stage *g = *state;
+    struct client *keeper;
+    struct client *c = with_large_log(g, &keeper);
+    stage_say(g, c, FROM_ZERO("/contest/a"));
+    stage_answer_user(g, "");
+    turns(g);
+    assert_in_range(c->heard.n, 16 * MIB, 16 * MIB + LARGE + 1000);
+    stage_say(g, c, FROM_ZERO("/contest/a")); /* the former one goes on */
+    turns(g);
+    assert_int_equal(count_of(c, "rate_limited"), 1);
+    assert_in_range(c->heard.n, 16 * MIB, 16 * MIB + LARGE + 2000);
+    for (int s = 1; count_of(c, "run_update") < 40; s++) {
+        assert_true(s < 10);
+        stage_pass_s(g, 1);
+        turns(g);
+        assert_in_range(c->heard.n, 0, (16 + s) * MIB + LARGE + 2000);
+    }
+    assert_int_equal(c->close_code, 0);
+    assert_int_equal(count_of(c, "run_update"), 40);
+    buf_clear(&c->heard);
+    struct event e = fake_run("", true);
+    publish_one(g, &e);
+    turns(g);
+    assert_int_equal(count_of(c, "run_update"), 1); /* live now */
+    buf_clear(&c->heard);
+    buf_clear(&keeper->heard);
+}
+
+static void paced_replays_go_on_in_turn(void **state)
+{
+    struct stage *g = *state;
+    struct client *keeper;
+    struct client *c = with_large_log(g, &keeper);
+    stage_say(g, c, AUTH);
+    stage_answer_admin(g, "eva", "a");
+    stage_say(g, c, FROM_ZERO("/contest/a"));
+    stage_answer_admin(g, "eva", "a");
+    turns(g);
+    stage_say(g, c, FROM_ZERO("/contest/a/admin"));
+    buf_clear(&c->heard);
+    stage_pass_s(g, 8);
+    turns(g);
+    size_t admin = count_of(c, "/contest/a/admin\",\"timestamp");
+    size_t other = count_of(c, "/contest/a\",\"timestamp");
+    assert_true(admin >= 4);
+    assert_true(other >= 4);
+    buf_clear(&c->heard);
+    buf_clear(&keeper->heard);
+}
+
 /* ---- deadlines ---- */
 
 static void idle_stranger_is_closed_after_thirty_seconds(void **state)
@@ -348,6 +458,8 @@ int main(void)
         TEST(client_that_is_slow_but_reads_is_not_closed),
         TEST(broken_connection_is_closed_once),
         TEST(replay_larger_than_the_queue_is_pulled_by_the_socket),
+        TEST(replay_beyond_the_burst_is_paced_and_never_cut),
+        TEST(paced_replays_go_on_in_turn),
         TEST(idle_stranger_is_closed_after_thirty_seconds),
         TEST(who_authenticates_or_subscribes_is_no_stranger),
         TEST(silent_client_is_pinged_and_then_closed),

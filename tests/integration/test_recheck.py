@@ -6,6 +6,9 @@ import time
 import pytest
 from support import events, users
 from support.frontend import Frontend
+from support.listening import begin
+from support.omegaup import filter_path
+from support.ws_client import SUBPROTOCOL
 
 
 @pytest.fixture
@@ -84,3 +87,59 @@ def test_scoreboard_token_that_left_the_users_file_is_revoked(make_stack):
     stack.post(events.scoreboard_update(other, 1))
     for client in clients:
         assert client.recv()["channel"] == other.scoreboard_channel
+
+
+def legacy_client(stack, user, place):
+    return stack.ws(path=filter_path(place.contest_channel), subprotocols=[SUBPROTOCOL],
+                    headers={"Cookie": f"ouat=cookie-{user}"}, origin="https://omegaup.com")
+
+
+def test_legacy_sessions_are_rechecked_too(rechecked, judge):
+    place = contest_of_both(rechecked, judge)
+    ana, beto = (legacy_client(rechecked, user, place) for user in ("ana", "beto"))
+    begin(beto, lambda mark: rechecked.post({"contest": place.contest, "message": mark,
+                                             "public": True}))
+    judge.accounts["cookie-ana"].contests.discard(place.contest)
+    assert ana.wait_closed() == 4003
+    rechecked.post({"contest": place.contest, "message": "7", "public": True})
+    assert beto.recv_text() == "7"
+
+
+def test_client_that_repeats_auth_is_rechecked(rechecked, judge):
+    place = contest_of_both(rechecked, judge)
+    ana = client_of(rechecked, "ana", place)
+    judge.accounts["cookie-ana"].contests.discard(place.contest)
+    for _ in range(400):
+        ana.send({"type": "auth", "token": "cookie-ana"})
+        time.sleep(0.06)
+        if any(m["type"] == "revoked" for m in received(ana)):
+            return
+    raise AssertionError("never revoked")
+
+
+def received(client):
+    """What has come, without waiting for more."""
+    while client.waiting():
+        yield client.recv()
+
+
+def test_users_file_that_is_read_again_reaches_those_who_repeat_auth(make_stack):
+    stack = make_stack()
+    place = stack.place()
+    file = users.users_file()
+    clients = [stack.ws("ana").subscribed(place.contest_channel) for _ in range(10)]
+    token = next(t for t, u in file["tokens"].items() if u["username"] == "ana")
+    file["tokens"][token]["contests"] = []
+    for key in ("contest_admin",):
+        file["tokens"][token].pop(key, None)
+    stack.write_users(file)
+    stack.gateway.process.signal(signal.SIGHUP)
+    open_ones = set(clients)
+    end = time.monotonic() + 20
+    while open_ones and time.monotonic() < end:
+        for client in list(open_ones):
+            client.send({"type": "auth", "token": token})
+            if any(m["type"] == "revoked" for m in received(client)):
+                open_ones.discard(client)
+        time.sleep(0.05)
+    assert not open_ones

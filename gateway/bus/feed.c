@@ -13,6 +13,7 @@
 #include "proto/limits.h"
 
 #define TICK_MS 1000
+#define RING_TOTAL_BYTES ((size_t)64 * 1024 * 1024) /* over all topics, at the most */
 #define QUIET_CHECK_MS 25000 /* a topic without events has its position compared so often */
 
 static void feed_free(struct feed *f)
@@ -156,6 +157,7 @@ void feeds_configure(struct feeds *all, const struct settings *s)
 {
     all->ring_max_events = (size_t)s->redis.history_events;
     all->ring_max_bytes = (size_t)s->redis.history_bytes;
+    all->ring_total_bytes = MIN(RING_TOTAL_BYTES, (size_t)s->broadcaster.queue_bytes_total / 2);
 }
 
 struct feeds *feeds_create(struct loop *l, const struct feeds_options *o)

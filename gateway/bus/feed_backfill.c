@@ -10,8 +10,6 @@
 #include "gateway/gw_metrics.h"
 #include "proto/limits.h"
 
-#define RING_TOTAL_BYTES ((size_t)64 * 1024 * 1024) /* over all topics */
-
 enum ring_kind feed_ring_kind(const struct event *e)
 {
     if (e->type != EVENT_SCOREBOARD_UPDATE) {
@@ -32,7 +30,7 @@ void feed_ring_bound(struct feed *f)
 {
     struct feeds *all = f->feeds;
     size_t others = all->ring_bytes - f->ring.bytes;
-    size_t room = others < RING_TOTAL_BYTES ? RING_TOTAL_BYTES - others : 0;
+    size_t room = others < all->ring_total_bytes ? all->ring_total_bytes - others : 0;
 
     while (f->ring.count > 1 && (f->ring.count > all->ring_max_events ||
                                  f->ring.bytes > all->ring_max_bytes || f->ring.bytes > room)) {

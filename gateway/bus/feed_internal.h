@@ -85,6 +85,7 @@ struct feeds {
     struct list all;
     struct timer tick;
     size_t ring_max_events, ring_max_bytes; /* of one feed */
+    size_t ring_total_bytes;                /* limit over all feeds */
     size_t ring_bytes;                      /* of all feeds */
     uint32_t subscribers_up;                /* bit (1 << server) */
     struct server_clock clocks[SERVER_LIST_MAX];

@@ -8,7 +8,9 @@ import pytest
 from support.process import ROOT
 
 NAMING = ["web/client/package.json", "web/console/package.json", "proto/openapi.yaml",
-          "proto/asyncapi.yaml", "deploy/k8s/overlays/production/kustomization.yaml", "CHANGELOG.md"]
+          "proto/asyncapi.yaml",
+          "deploy/k8s/overlays/production/kustomization.yaml",
+          "deploy/k8s/overlays/small/kustomization.yaml", "CHANGELOG.md"]
 
 
 def check(root):

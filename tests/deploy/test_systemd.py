@@ -154,6 +154,7 @@ def test_installed_command_line_notifies_and_reloads(prefix, tmp_path, certifica
         process = Process("unit", [
             str(prefix / "bin" / os.path.basename(arguments[0])), *arguments[1:],
             "--config", str(prefix / "share/broadcaster/config.sample.json"),
+            "--set", "Broadcaster.FrontendURL=http://127.0.0.1:9",
             "--set", f"Broadcaster.Port={free_port()}",
             "--set", f"Broadcaster.EventsPort={free_port()}",
             "--set", f"Metrics.Port={free_port()}", "--set", f"Metrics.PublisherPort={free_port()}",

@@ -130,6 +130,7 @@ static inline int set_up(void **state)
     f->topic = fake_topic(f->bus, TOPIC);
     f->settings.redis.history_events = 1000;
     f->settings.redis.history_bytes = 8388608;
+    f->settings.broadcaster.queue_bytes_total = 536870912;
     const struct feeds_options fo = {&f->settings, &hub_feed_handler, f->bus, &f->metrics};
     f->feeds = feeds_create(f->loop, &fo);
     const struct hub_options ho = {f->feeds, &handler, &f->metrics, note_event, &f->noted};

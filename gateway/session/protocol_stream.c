@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The documented protocol over Server-Sent Events (section 3): the channels of the request are
  * subscribed as by commands, once it is known who asks. */
+#include "common/config/settings.h"
 #include "gateway/gw_metrics.h"
 #include "gateway/session/protocol_documented.h"
 #include "gateway/session/session_internal.h"
@@ -20,6 +21,10 @@ static void subscribe(struct session *s, const struct sse_channel *c)
     struct channel parsed;
     if (session_sub_find(s, c->name)) {
         return; /* named twice */
+    }
+    if (s->n_subs >= s->gw->settings->broadcaster.max_subscriptions) {
+        writer_send_error(s, STR_NONE, ERROR_TOO_MANY_SUBSCRIPTIONS, c->name, NULL);
+        return;
     }
     struct session_sub *ss =
         channel_parse(c->name, &parsed) ? session_sub_create_channel(s, c->name, &parsed) : NULL;

@@ -15,11 +15,13 @@
 #include "gateway/session/session.h"
 #include "gateway/transport/http_pages.h"
 #include "gateway/transport/sse_request.h"
+#include "proto/codes.h"
 
 enum {
     CLOSE_S = 2,
     LEAVING_RETRY_MS = 1000,  /* to another gateway, behind the same address … */
-    OVERLOAD_RETRY_MS = 5000, /* … and to this one, later; each up to twice as long */
+    OVERLOAD_RETRY_MS = 5000, /* … and to this one, later … */
+    REFUSED_RETRY_MS = 300000, /* … and when there is nothing to be had; each up to twice as long */
     READ_BYTES = 4096,
     NOISE_BYTES = 1024 * 1024, /* a client has nothing to say; one that says more is cut off */
 };
@@ -127,7 +129,7 @@ struct sse_conn *sse_conn_create(struct ws_server *s, struct stream *stream,
                                  struct admission *a)
 {
     struct sse_request q;
-    bool ok = sse_request_read(r, (size_t)s->gw->settings->broadcaster.max_subscriptions, &q);
+    bool ok = sse_request_read(r, &q);
     struct sse_conn *c = ok ? create(s, stream, peer, a, &q) : NULL;
     if (!c) {
         struct str cors_origin = a->cors_origin;
@@ -216,10 +218,15 @@ static bool sse_conn_is_blocked(const void *conn)
     return stream_queued(c->stream) > 0;
 }
 
+/* How long the client is to stay away at least; 0: nothing is said. */
 static unsigned retry_ms(unsigned code)
 {
-    unsigned ms = code == CLOSE_LEAVING ? LEAVING_RETRY_MS : OVERLOAD_RETRY_MS;
-    return ms + (unsigned)(random_u64() % ms);
+    switch (code) {
+    case CLOSE_LEAVING: return LEAVING_RETRY_MS;
+    case CLOSE_OVERLOAD: return OVERLOAD_RETRY_MS;
+    case CLOSE_IDLE_STRANGER: return REFUSED_RETRY_MS;
+    default: return 0;
+    }
 }
 
 /* Clients connect anew by themselves. Within an event nothing may be said: the client would take
@@ -227,10 +234,17 @@ static unsigned retry_ms(unsigned code)
 static void write_retry(struct sse_conn *c, unsigned code)
 {
     struct buf line = {0};
-    if (c->in_event || (code != CLOSE_LEAVING && code != CLOSE_OVERLOAD)) {
+    unsigned ms = retry_ms(code);
+    if (c->in_event || ms == 0) {
         return;
     }
-    buf_addf(&line, "retry: %u\n\n", retry_ms(code));
+    if (code == CLOSE_IDLE_STRANGER && !c->is_legacy) {
+        buf_addf(&line,
+                 "event: error\ndata: {\"type\":\"error\",\"error\":\"%s\",\"message\":"
+                 "\"every channel of this stream was refused\"}\n\n",
+                 error_code_str(ERROR_FORBIDDEN));
+    }
+    buf_addf(&line, "retry: %u\n\n", ms + (unsigned)(random_u64() % ms));
     if (!line.failed) {
         (void)stream_write(c->stream, line.p, line.n);
     }

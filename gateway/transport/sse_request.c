@@ -60,7 +60,7 @@ static bool are_channels(struct str list, size_t n)
     return true;
 }
 
-static const char *check(const struct parameters *p, size_t max_channels)
+static const char *check(const struct parameters *p)
 {
     struct filter filters[FILTERS_MAX];
     const char *why = NULL;
@@ -78,9 +78,6 @@ static const char *check(const struct parameters *p, size_t max_channels)
         bool ok = filters_parse(buf_str(&p->filters), filters, FILTERS_MAX, &n, &why);
         return ok ? NULL : why;
     }
-    if (p->n_channels > max_channels) {
-        return "too many channels for one connection";
-    }
     return are_channels(buf_str(&p->channels), p->n_channels) ? NULL : "not a valid channel name";
 }
 
@@ -97,14 +94,14 @@ static bool make(struct parameters *p, const struct http_head *r, struct sse_req
     return out->channels != NULL;
 }
 
-bool sse_request_read(const struct http_head *r, size_t max_channels, struct sse_request *out)
+bool sse_request_read(const struct http_head *r, struct sse_request *out)
 {
     struct parameters p = {0};
     *out = (struct sse_request){.status = 400};
     read_parameters(r->query, &p);
     bool has_memory = !p.filters.failed && !p.channels.failed && !p.last_event_id.failed;
     if (has_memory) {
-        out->why = check(&p, max_channels);
+        out->why = check(&p);
         has_memory = out->why || make(&p, r, out);
     }
     if (!has_memory) {

@@ -20,6 +20,5 @@ struct sse_request {
 };
 
 /* False: status and why say what is wrong. Release it in both cases. */
-MUST_CHECK bool sse_request_read(const struct http_head *r, size_t max_channels,
-                                 struct sse_request *out);
+MUST_CHECK bool sse_request_read(const struct http_head *r, struct sse_request *out);
 void sse_request_release(struct sse_request *q);

@@ -111,7 +111,7 @@ static void look_at_query(const struct http_head *r)
 static void look_at_stream(const struct http_head *r)
 {
     struct sse_request q;
-    if (sse_request_read(r, 128, &q)) {
+    if (sse_request_read(r, &q)) {
         MUST(!q.channels || (q.channels->n >= 1 && q.channels->n <= 128));
         MUST(q.channels || q.filters.n > 0);
     } else {

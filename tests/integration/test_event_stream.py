@@ -348,3 +348,15 @@ def test_an_event_source_that_a_tls_gateway_refuses_is_told_when_to_come_again(m
     assert stack.gateway.metrics()['broadcaster_refusals_total{reason="address_limit"}'] == 1
     plain = Http(stack.gateway.port, tls=tls).get(path, Accept="text/event-stream, text/plain")
     assert plain.status == 429
+
+
+def test_only_the_surplus_of_channels_is_refused(make_stack):
+    stack = make_stack(settings={"Broadcaster": {"MaxSubscriptions": 2}})
+    places = [stack.place(public=True) for _ in range(3)]
+    with stack.sse(path_of(*(place.contest_channel for place in places))) as stream:
+        assert stream.status == 200
+        told = [json.loads(data) for _, _, data in read(stream, 3)]
+    refused = [one for one in told if one["type"] == "error"]
+    assert [one["error"] for one in refused] == ["too_many_subscriptions"]
+    assert refused[0]["channel"] == places[2].contest_channel
+    assert sum(one["type"] == "subscribed" for one in told) == 2

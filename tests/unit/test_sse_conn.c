@@ -202,6 +202,23 @@ static void leaving_tells_when_to_come_again(void **state)
     assert_in_range(ms, 1000, 2000);
 }
 
+static void who_is_refused_everything_is_told_so_and_stays_away(void **state)
+{
+    struct fixture *f = *state;
+    request(f, DOCUMENTED, "");
+    take_head(&f->c);
+    session_close(f->s, CLOSE_IDLE_STRANGER, "idle_stranger");
+    ws_client_await_end(&f->c);
+    buf_addc(&f->c.in, '\0');
+    unsigned ms = 0;
+    const char *end = strstr(f->c.in.p, "\n\nretry: ");
+    assert_int_equal(0, strncmp(f->c.in.p, "event: error\ndata: {", 20));
+    assert_non_null(strstr(f->c.in.p, "every channel of this stream was refused"));
+    assert_non_null(end);
+    assert_int_equal(1, sscanf(end, "\n\nretry: %u\n\n", &ms));
+    assert_in_range(ms, 300000, 600000);
+}
+
 static void nothing_is_said_within_an_event(void **state)
 {
     static const char *const parts[] = {"data: 1", "data: 1\n", "data: 1\n\ndata: 2\n"};
@@ -350,6 +367,7 @@ int main(void)
         TEST(close_before_the_stream_is_503),
         TEST(refusal_after_the_beginning_only_ends),
         TEST(leaving_tells_when_to_come_again),
+        TEST(who_is_refused_everything_is_told_so_and_stays_away),
         TEST(nothing_is_said_within_an_event),
         TEST(other_ends_say_nothing),
         TEST(client_that_does_not_read_blocks_and_goes_on_later),

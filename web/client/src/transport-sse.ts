@@ -282,8 +282,8 @@ export class SseLink implements Link {
     } else if (channel && isTransient(error.code)) {
       channel.status = 'retry';
       this.redialTimer.start(this.backoff.next(), () => this.dialWithToken('connect'));
-    } else {
-      this.refuse(channel, error);
+    } else if (channel || !this.isRefused) {
+      this.refuse(channel, error); // else the gateway sums up what was told of each channel
     }
   }
 

@@ -43,7 +43,6 @@
 #define LIMIT_AUTH_CALL_MS 5000
 #define LIMIT_LOG_PAGE_ENTRIES 64
 #define LIMIT_LOG_PAGE_BYTES 262144
-#define LIMIT_LOG_PAGES_OUTSTANDING 8
 #define LIMIT_TOPIC_PENDING_BYTES                                                                  \
     4194304                            /* live messages that wait for a gap's repair, per topic */
 #define LIMIT_PUBLISHER_IN_FLIGHT 1024 /* requests waiting for Redis; and their bytes: */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* auth_inquiry: one question on its way, and everybody who wants its answer. Which states it goes
- * through is auth.c's business.
+/* auth_inquiry: one question on its way, and everybody who wants its answer. The states
+ * that it goes through are in auth_turns.h.
  */
 #include <stdbool.h>
 #include <stddef.h>

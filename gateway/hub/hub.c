@@ -102,7 +102,7 @@ void view_go_live(struct view *v, struct subscription *sub)
     }
     sub->state = SUB_LIVE;
     if (list_empty(&v->catching)) {
-        replay_cache_drop(v);
+        replay_cache_rest(v);
     }
 }
 
@@ -228,7 +228,7 @@ void hub_leave(struct hub *h, struct subscription *sub)
     view_out_of_live(v, sub);
     list_del(&sub->catching_node);
     if (list_empty(&v->catching)) {
-        replay_cache_drop(v);
+        replay_cache_rest(v);
     }
     sub->view = NULL;
     v->n_subs--;

@@ -122,7 +122,8 @@ void hub_leave(struct hub *h, struct subscription *sub);
 void hub_restart(struct hub *h, struct subscription *sub);
 /* The session has room again: a replay goes on. */
 void hub_pump(struct hub *h, struct subscription *sub);
-/* Sends `position` to every live subscription whose client's position lags. */
+/* Now and then: sends `position` to every live subscription whose client's position lags, and lets
+ * renderings go that no replay has used since the last time. */
 void hub_send_positions(struct hub *h);
 /* Up to where its client has everything. False while it is not settled. */
 MUST_CHECK bool subscription_position(const struct subscription *sub, struct position *out);

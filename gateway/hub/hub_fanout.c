@@ -212,6 +212,7 @@ void hub_send_positions(struct hub *h)
         LIST_FOR_EACH (node, next, &t->views) {
             struct view *v = LIST_ENTRY(node, struct view, node);
             struct rendering *r = NULL;
+            replay_cache_sweep(v);
             struct sub_array *const arrays[] = {&v->all, &v->rest};
             for (size_t a = 0; v->kind != VIEW_LEGACY && a < ARRAY_LEN(arrays); a++) {
                 r = replay_send_position(h, arrays[a], view_label(v), p, r);

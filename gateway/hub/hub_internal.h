@@ -12,6 +12,7 @@ struct sub_array {
 
 #define REPLAY_CACHE 64 /* renderings of recent replays, by offset */
 struct replay_cache {
+    bool is_used; /* since the last sweep */
     struct {
         uint64_t offset;
         struct rendering *r; /* ref */
@@ -29,7 +30,7 @@ struct view {
     struct sub_array rest;      /* LIVE, sees public events and its user's */
     struct strmap by_user;      /* user's name -> first of `rest`, chained by same_user_next */
     struct list catching;       /* WAITING or REPLAYING */
-    struct replay_cache *cache; /* owned; while somebody replays */
+    struct replay_cache *cache; /* owned; while somebody replays, and up to two sweeps more */
     char label[];
 };
 
@@ -62,6 +63,8 @@ struct rendering *view_render(const struct view *v, const struct published *p);
 void replay_settle(struct hub *h, struct subscription *sub);
 void replay_settle_all(struct hub *h, struct topic *t);
 void replay_cache_drop(struct view *v);
+void replay_cache_rest(struct view *v);  /* nobody replays now: small ones stay a while */
+void replay_cache_sweep(struct view *v); /* drops what was not used since the last sweep */
 void replay_reset(struct hub *h, struct subscription *sub);
 /* hub_scoreboards.c: a legacy session, which knows no reset, gets the newest scoreboards instead. */
 void scoreboards_ask(struct subscription *sub);

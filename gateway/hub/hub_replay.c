@@ -28,6 +28,30 @@ void replay_cache_drop(struct view *v)
     v->cache = NULL;
 }
 
+/* Clients resume one after another, and each would have every event compressed anew. */
+#define REPLAY_CACHE_KEPT_BYTES 4096 /* of one rendering */
+void replay_cache_rest(struct view *v)
+{
+    for (size_t i = 0; v->cache && i < REPLAY_CACHE; i++) {
+        struct rendering *r = v->cache->slot[i].r;
+        if (r && rendering_bytes(r) > REPLAY_CACHE_KEPT_BYTES) {
+            v->cache->slot[i].r = rendering_unref(r);
+        }
+    }
+}
+
+void replay_cache_sweep(struct view *v)
+{
+    if (!v->cache || !list_empty(&v->catching)) {
+        return;
+    }
+    if (!v->cache->is_used) {
+        replay_cache_drop(v);
+        return;
+    }
+    v->cache->is_used = false;
+}
+
 /* With one reference for the caller; NULL: out of memory. */
 static struct rendering *cached_render(struct view *v, const struct published *p)
 {
@@ -37,6 +61,7 @@ static struct rendering *cached_render(struct view *v, const struct published *p
     if (!v->cache) {
         return view_render(v, p);
     }
+    v->cache->is_used = true;
     size_t i = p->position.offset % REPLAY_CACHE;
     struct rendering *r = v->cache->slot[i].r;
     if (r && v->cache->slot[i].offset == p->position.offset) {

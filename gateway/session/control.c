@@ -142,9 +142,9 @@ static void on_recheck_due(void *arg)
     }
 }
 
-void control_recheck_everybody(struct control *c, const char *why)
+void control_recheck_everybody(struct control *c, const char *reason)
 {
-    log_info("asking about everybody again", LF_STR("why", why));
+    log_info("rechecking all sessions", LF_STR("reason", reason));
     c->recheck_after = c->gw->last_session_id;
     c->recheck_done = 0;
     c->is_first_round = true;

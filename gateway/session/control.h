@@ -14,4 +14,4 @@ struct gw;
 struct control *control_create(struct gw *gw);
 struct control *control_free(struct control *c); /* accepts NULL */
 /* Asks again, a few at a time, who everybody is and what they may see. */
-void control_recheck_everybody(struct control *c, const char *why);
+void control_recheck_everybody(struct control *c, const char *reason);

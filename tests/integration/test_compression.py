@@ -70,6 +70,23 @@ def test_client_that_names_parameters_is_understood(stack, options):
     assert client.recv()["data"]["n"] == 7
 
 
+
+def test_replays_are_compressed_once_for_clients_that_come_one_after_another(stack):
+    place = stack.place()
+    client = stack.ws("ana", compression="deflate")
+    start = client.subscribe(place.contest_channel)["position"]
+    for n in range(5):
+        event = events.contest_update(place, n, public=True)
+        stack.post({**event, "data": {**event["data"], "filler": "x" * 500}})
+        client.recv()
+    before = stack.gateway.metrics()["broadcaster_deflated_total"]
+    for _ in range(4):
+        again = stack.ws("ana", compression="deflate")
+        assert again.subscribe(place.contest_channel, position=start)["recovered"]
+        assert [again.recv()["data"]["n"] for _ in range(5)] == [*range(5)]
+        again.close()
+    assert stack.gateway.metrics()["broadcaster_deflated_total"] - before == 5
+
 def test_client_that_wants_a_smaller_window_is_served_plain(stack):
     place = stack.place()
     factory = ClientPerMessageDeflateFactory(server_max_window_bits=10)

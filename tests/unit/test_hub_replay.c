@@ -400,6 +400,27 @@ static void scoreboards_replaced_during_a_gap_are_counted_for_those_connected(vo
     assert_heard(&f->c[0], "8 ");
 }
 
+static void clients_that_resume_one_after_another_share_renderings(void **state)
+{
+    struct fixture *f = *state;
+    begin_at_three(f);
+    size_t before = msg_bytes_alive();
+    for (int i = 0; i < 3; i++) {
+        ask_from(&f->c[0], FAKE_EPOCH_A, 0);
+        subscribe(f, &f->c[0], VIEW_CONTEST, SIGHT_PUBLIC);
+        fake_bus_answer_all(f->bus);
+        assert_heard(&f->c[0], "yes:0 1 2 3 ");
+        hub_leave(f->hub, &f->c[0].sub);
+        before = i == 0 ? msg_bytes_alive() : before;
+        assert_int_equal(msg_bytes_alive(), before); /* they are still there */
+    }
+    size_t kept = msg_bytes_alive();
+    hub_send_positions(f->hub);
+    assert_int_equal(msg_bytes_alive(), kept);
+    hub_send_positions(f->hub); /* not used since the last time */
+    assert_true(msg_bytes_alive() < kept);
+}
+
 /* ---- reset, restart, position ---- */
 
 static void reset_reaches_everybody_once_and_not_the_legacy(void **state)
@@ -656,6 +677,7 @@ int main(void)
         TEST(same_offsets_of_a_new_epoch_are_not_taken_for_the_old_ones),
         TEST(only_the_newest_scoreboard_of_each_kind_is_replayed),
         TEST(scoreboards_replaced_during_a_gap_are_counted_for_those_connected),
+        TEST(clients_that_resume_one_after_another_share_renderings),
         TEST(reset_reaches_everybody_once_and_not_the_legacy),
         TEST(second_subscribe_answers_the_position_and_changes_nothing),
         TEST(second_subscribe_with_a_position_restarts_from_there),

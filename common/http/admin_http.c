@@ -32,16 +32,19 @@ struct admin_http {
 
 static bool is_loopback(const struct http_exchange *x)
 {
-    struct sockaddr_storage at = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at = {0};
     socklen_t n = sizeof(at);
-    if (getpeername(stream_fd(x->stream), (struct sockaddr *)&at, &n) < 0) {
+    if (getpeername(stream_fd(x->stream), &at.any, &n) < 0) {
         return false;
     }
-    if (at.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&at;
-        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    if (at.any.sa_family == AF_INET) {
+        return ntohl(at.v4.sin_addr.s_addr) >> 24 == 127;
     }
-    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&at)->sin6_addr;
+    const struct in6_addr *v6 = &at.v6.sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
 }
 

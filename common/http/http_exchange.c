@@ -100,7 +100,7 @@ void http_exchange_reply(struct http_exchange *x, const struct http_reply *r)
         stream_cut(c->stream);
         return;
     }
-    bool is_head = str_eq(c->head.method, STR("HEAD"));
+    bool is_head = c->head.method.p && str_eq(c->head.method, STR("HEAD"));
     send_answer(c, buf_str(&s->answer), bodiless || is_head ? STR_NONE : r->body);
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""compose.yaml on a real container engine that touches nothing of this machine."""
+"""compose.yaml on a real container engine, and the steps of docs/operations.md on a fresh Debian: in
+namespaces of their own, so that nothing of this machine is touched."""
 import os
 import subprocess
 from pathlib import Path
@@ -52,5 +53,15 @@ def test_compose_loses_nothing(prepared, cgroup, tmp_path):
                   {"TRIAL_CGROUP": f"/{cgroup}"})
     try:
         assert lab.wait(LIMIT) == 0, lab.tail()
+    finally:
+        lab.kill()
+
+
+@pytest.mark.timeout(300)
+def test_steps_of_the_documentation_work_word_for_word(prepared, tmp_path):
+    lab = Process("lab", [*NAMESPACES, "/usr/bin/python3", str(HERE / "install_steps.py"),
+                          str(prepared), str(BUILD), str(tmp_path)], tmp_path)
+    try:
+        assert lab.wait(200) == 0, lab.tail()
     finally:
         lab.kill()

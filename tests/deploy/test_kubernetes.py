@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """deploy/k8s: both overlays render, and the objects fit together and to the programs."""
 import base64
+import copy
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 
 import pytest
 import yaml
+from k8s_fields import faults
 from support.redis_server import RedisServer
 
 from conftest import DEPLOY
@@ -90,6 +92,18 @@ def test_everything_is_in_our_namespace(objects):
     for o in objects:
         if o["kind"] != "Namespace":
             assert o["metadata"]["namespace"] == "broadcaster", o["metadata"]
+
+
+def test_every_field_is_one_that_the_api_has(objects):
+    assert [fault for o in objects for fault in faults(o)] == []
+
+
+def test_a_misspelt_or_misplaced_field_is_found(objects):
+    gateway = copy.deepcopy(named(objects, "Deployment", "gateway"))
+    gateway["spec"]["minReadySecond"] = 75
+    pod_of(gateway)["containers"][0]["readinessProbe"]["command"] = ["true"]
+    assert faults(gateway) == ["Deployment gateway.spec.template.spec.containers.readinessProbe.command",
+                               "Deployment gateway.spec.minReadySecond"]
 
 
 def test_selectors_match_labels(objects):

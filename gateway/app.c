@@ -11,6 +11,7 @@
 #include "common/loop.h"
 #include "common/redis/redis_access.h"
 #include "common/service/cli.h"
+#include "common/service/redis_part.h"
 #include "common/service/tls_part.h"
 #include "common/wheel.h"
 #include "gateway/access/auth.h"
@@ -204,25 +205,9 @@ static void commit_delivery(void *app, const struct settings *next, void *prepar
     flusher_set_delay(((struct app *)app)->gw.flusher, (uint32_t)next->broadcaster.write_delay_ms);
 }
 
-static bool prepare_redis(const struct service_plan *plan, void **out_prepared,
-                          struct buf *out_problems)
-{
-    const char *reason;
-    *out_prepared = redis_access_create(plan->settings, &reason);
-    if (!*out_prepared) {
-        buf_addf(out_problems, "%s\n", reason);
-    }
-    return *out_prepared != NULL;
-}
-
 static void commit_redis(void *app, const struct settings *next UNUSED, void *prepared)
 {
     bus_use_access(((struct app *)app)->gw.bus, prepared);
-}
-
-static void discard_redis(void *prepared)
-{
-    (void)redis_access_free(prepared);
 }
 
 static const struct service_part parts[] = {
@@ -230,7 +215,7 @@ static const struct service_part parts[] = {
     {"proxies", prepare_proxies, commit_proxies, discard_proxies},
     {"tls", prepare_tls, commit_tls, tls_part_free},
     {"access", prepare_access, commit_access, discard_access},
-    {"redis", prepare_redis, commit_redis, discard_redis},
+    {"redis", redis_part_prepare, commit_redis, redis_part_discard},
     {"history", NULL, commit_history, NULL},
     {"delivery", NULL, commit_delivery, NULL},
 };

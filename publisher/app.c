@@ -11,6 +11,7 @@
 #include "common/redis/redis_access.h"
 #include "common/redis/server_list.h"
 #include "common/service/cli.h"
+#include "common/service/redis_part.h"
 #include "common/service/tls_part.h"
 #include "publisher/broadcast.h"
 #include "publisher/bus_writers.h"
@@ -113,25 +114,9 @@ static void commit_history(void *app, const struct settings *next UNUSED, void *
     bus_writers_configure(a->writers, &a->config.writer);
 }
 
-static bool prepare_redis(const struct service_plan *plan, void **out_prepared,
-                          struct buf *out_problems)
-{
-    const char *reason;
-    *out_prepared = redis_access_create(plan->settings, &reason);
-    if (!*out_prepared) {
-        buf_addf(out_problems, "%s\n", reason);
-    }
-    return *out_prepared != NULL;
-}
-
 static void commit_redis(void *app, const struct settings *next UNUSED, void *prepared)
 {
     bus_writers_use_access(((struct app *)app)->writers, prepared);
-}
-
-static void discard_redis(void *prepared)
-{
-    (void)redis_access_free(prepared);
 }
 
 /* "settings" first: the others read what it has made. */
@@ -140,7 +125,7 @@ static const struct service_part parts[] = {
     {"publishers", prepare_publishers, commit_publishers, discard_publishers},
     {"tls", prepare_tls, commit_tls, tls_part_free},
     {"refresh", NULL, commit_refresh, NULL},
-    {"redis", prepare_redis, commit_redis, discard_redis},
+    {"redis", redis_part_prepare, commit_redis, redis_part_discard},
     {"history", NULL, commit_history, NULL},
 };
 

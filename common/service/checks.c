@@ -104,10 +104,20 @@ static void warn_of_console(const struct settings *s, struct buf *out)
     }
 }
 
+static void warn_of_refresh(const struct settings *s, struct buf *out)
+{
+    if (s->broadcaster.scoreboard_update_secret[0] && !s->broadcaster.frontend_url[0]) {
+        buf_add(out, STR("warning: Broadcaster.ScoreboardUpdateSecret: no scoreboard is refreshed "
+                         "without Broadcaster.FrontendURL\n"));
+    }
+}
+
 bool checks_settings(const struct settings *s, const char *role, struct buf *out_problems)
 {
     bool ok = check_ports(s, role, out_problems);
-    if (strcmp(role, "gateway") == 0) {
+    if (strcmp(role, "publisher") == 0) {
+        warn_of_refresh(s, out_problems);
+    } else {
         warn_of_queues(s, out_problems);
         warn_of_console(s, out_problems);
     }

@@ -111,3 +111,17 @@ def test_password_of_a_sentinel_is_never_shown(stack):
     done = subprocess.run([program("publisher"), "--config", str(stack.publisher.config_path),
                            "--dump-config"], capture_output=True, text=True, timeout=20, check=True)
     assert "sesame" not in done.stdout
+
+
+def test_check_config_online_says_how_tls_goes(stack, certificates):
+    gateway = stack.gateway
+
+    def said(expected):
+        gateway.write_config()
+        done = subprocess.run([program("gateway"), "--config", str(gateway.config_path),
+                               "--check-config=online"], capture_output=True, text=True, timeout=30)
+        assert done.returncode == expected, done.stderr
+        return done.stderr
+    assert "good: Redis.URL: connected with TLS, its certificate holds" in said(0)
+    gateway.settings["Redis"]["TLS"]["CAFile"] = certificates.path("stranger-ca.pem")
+    assert "bad: Redis.URL: no connection: " in said(1)

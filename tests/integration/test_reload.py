@@ -37,6 +37,13 @@ def settings_table():
 TABLE = settings_table()
 
 
+def test_table_and_parts_have_the_same_names():
+    parts = {"log"}
+    for kind in ("gateway", "publisher"):
+        parts |= set(re.findall(r'^    \{"(\w+)", ', (ROOT / kind / "app.c").read_text(), re.M))
+    assert parts == {applied for _, applied in TABLE.values()} - {"restart"}
+
+
 def get(settings, name):
     for part in name.split("."):
         settings = settings.get(part, {})

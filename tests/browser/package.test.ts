@@ -2,16 +2,15 @@
 /** The client as a package: made of a clean copy, checked, installed, and at work in Chromium. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, extname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scoreboard, verdict } from './events.js';
 import { until, useWorld } from './setup.js';
+import { Site } from './site.js';
 
 const MAX_GZIPPED_BYTES = 12 * 1024;
 const INSTALL_LIMIT_MS = 300_000;
@@ -20,7 +19,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const web = join(root, 'web');
 const place = mkdtempSync(join(tmpdir(), 'broadcaster-package-'));
 const unpacked = join(place, 'package');
-const servers: Server[] = [];
+const sites: Site[] = [];
 const world = useWorld();
 let tarball = '';
 
@@ -39,21 +38,10 @@ function cleanCopy(): string {
   return clone;
 }
 
-/** Serves a folder on a port of its own, which is another origin than the gateway's. */
 async function serve(folder: string): Promise<string> {
-  const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
-  const server = createServer((request, response) => {
-    const name = new URL(request.url ?? '/', 'http://x').pathname.replace(/\/$/, '/index.html');
-    try {
-      const body = readFileSync(join(folder, name));
-      response.writeHead(200, { 'content-type': types[extname(name)] ?? 'application/octet-stream' }).end(body);
-    } catch {
-      response.writeHead(name === '/favicon.ico' ? 204 : 404).end();
-    }
-  });
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const site = await Site.start(folder);
+  sites.push(site);
+  return site.url;
 }
 
 /** A contest goes on, and the page shows its verdict and its scoreboard. */
@@ -78,7 +66,7 @@ beforeAll(() => {
 }, INSTALL_LIMIT_MS);
 
 afterAll(() => {
-  servers.forEach((server) => server.close());
+  sites.forEach((site) => site.close());
   rmSync(place, { recursive: true, force: true });
 });
 

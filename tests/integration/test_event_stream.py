@@ -87,8 +87,7 @@ def test_another_count_of_positions_is_not_recovered(stack):
 def test_bad_requests(stack):
     place = stack.place()
     paths = ["/events/", "/events/?channel=", "/events/?channel=nonsense",
-             path_of(place.contest_channel) + "&filter=/user/ana",
-             path_of(*[f"/user/u{n}" for n in range(129)])]
+             path_of(place.contest_channel) + "&filter=/user/ana"]
     for path in paths:
         assert stack.sse(path, user="root").status == 400, path[:60]
 

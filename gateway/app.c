@@ -304,7 +304,7 @@ static bool create_auth(struct app *a, const char **why)
 
 static bool is_draining(void *arg)
 {
-    return ((struct app *)arg)->gw.is_leaving;
+    return ((struct app *)arg)->gw.is_draining;
 }
 
 static bool create_all(struct app *a, const char **out_reason)

@@ -38,5 +38,5 @@ struct gw {
     uint64_t instance;         /* random: tells the gateways of one port apart */
     uint64_t last_session_id;
     size_t resumes_pending; /* records of legacy sessions on their way to Redis */
-    bool is_leaving;        /* drain has begun: no new sessions */
+    bool is_draining;       /* drain has begun: no new sessions */
 };

@@ -49,7 +49,7 @@ static size_t close_some(struct drain *d, size_t most, bool silent_only)
         }
         if (!session_is_closing(s) && (!silent_only || !session_takes_reconnect(s))) {
             d->gw->metrics->closed_leaving++;
-            session_close(s, CLOSE_LEAVING, "leaving");
+            session_close(s, CLOSE_LEAVING, "draining");
             n++;
         }
     }
@@ -64,7 +64,8 @@ static void ask_everybody(struct drain *d)
     LIST_FOR_EACH (it, next, &d->gw->sessions) {
         struct session *s = session_of_node(it);
         if (!session_is_closing(s) && session_takes_reconnect(s)) {
-            session_ask_to_leave(s, (unsigned)(random_u64() % (spread + 1)), (unsigned)d->drain_ms);
+            session_ask_to_reconnect(s, (unsigned)(random_u64() % (spread + 1)),
+                                     (unsigned)d->drain_ms);
         }
     }
 }
@@ -139,9 +140,9 @@ void drain_start(struct drain *d)
     }
     d->started_ms = clock_mono_ms();
     d->drain_ms = (uint64_t)d->gw->settings->broadcaster.drain_ms;
-    d->gw->is_leaving = true;
+    d->gw->is_draining = true;
     d->silent_at_start = count_sessions(d->gw, true);
-    log_info("leaving", LF_U64("sessions", count_sessions(d->gw, false)),
+    log_info("draining", LF_U64("sessions", count_sessions(d->gw, false)),
              LF_U64("drain_ms", d->drain_ms));
     if (d->drain_ms > 0) {
         ask_everybody(d);

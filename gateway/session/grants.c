@@ -61,7 +61,7 @@ static bool make_room(struct grants *g)
         return true;
     }
     struct grants more = {.cap = g->cap ? (uint16_t)(g->cap * 2) : CAP_MIN, .clock = g->clock};
-    more.buckets = calloc(more.cap, sizeof(*more.buckets));
+    more.buckets = calloc(more.cap, sizeof(struct grant *));
     if (!more.buckets) {
         return g->buckets;
     }

@@ -347,9 +347,9 @@ static void recheck(struct session *s)
 static void open_legacy(struct session *s)
 {
     s->legacy->connected_us = clock_mono_us();
-    if (s->gw->is_leaving) {
+    if (s->gw->is_draining) {
         s->gw->metrics->closed_leaving++;
-        session_close(s, CLOSE_LEAVING, "leaving");
+        session_close(s, CLOSE_LEAVING, "draining");
     } else if (!add_filters(s)) {
         session_close(s, CLOSE_OVERLOAD, "no_memory");
     } else if (!ask(s, on_answer)) {

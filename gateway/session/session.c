@@ -180,7 +180,7 @@ bool session_takes_reconnect(const struct session *s)
     return s->protocol->takes_reconnect;
 }
 
-void session_ask_to_leave(struct session *s, unsigned after_ms, unsigned deadline_ms)
+void session_ask_to_reconnect(struct session *s, unsigned after_ms, unsigned deadline_ms)
 {
     struct buf text = {0};
     server_text_reconnect(&text, after_ms, deadline_ms);

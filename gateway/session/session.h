@@ -88,10 +88,10 @@ uint64_t session_id(const struct session *s);
 struct list;
 struct session *session_of_node(struct list *all_node);
 struct session *session_of_user_node(struct list *user_node);
-/* Can it be asked to leave? Not in the legacy protocol, and not over Server-Sent Events. */
+/* Can it be asked to reconnect? Not in the legacy protocol, and not over Server-Sent Events. */
 bool session_takes_reconnect(const struct session *s);
 /* Sends it `reconnect`. */
-void session_ask_to_leave(struct session *s, unsigned after_ms, unsigned deadline_ms);
+void session_ask_to_reconnect(struct session *s, unsigned after_ms, unsigned deadline_ms);
 /* A scoreboard token changed: its subscriptions are looked up again. */
 void session_recheck_scoreboard(struct session *s, struct str token);
 /* Asks again who this is and what it may see, when what is under way has been settled; what it may no

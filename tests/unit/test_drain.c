@@ -51,7 +51,7 @@ bool session_takes_reconnect(const struct session *s)
     return !s->is_legacy;
 }
 
-void session_ask_to_leave(struct session *s, unsigned after_ms, unsigned deadline_ms)
+void session_ask_to_reconnect(struct session *s, unsigned after_ms, unsigned deadline_ms)
 {
     s->asked++;
     s->after_ms = after_ms;
@@ -147,7 +147,7 @@ static void gateway_without_sessions_is_done_at_once(void **state)
 {
     struct fixture *f = *state;
     start(f);
-    assert_true(f->gw.is_leaving);
+    assert_true(f->gw.is_draining);
     assert_int_equal(f->done, 0); /* from the loop */
     pass(f, 100);
     assert_int_equal(f->done, 1);

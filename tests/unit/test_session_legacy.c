@@ -186,7 +186,7 @@ static void recheck_wanted_while_the_judge_is_asked_is_made_afterwards(void **st
 static void leaving_gateway_closes_at_once(void **state)
 {
     struct stage *g = *state;
-    g->gw.is_leaving = true;
+    g->gw.is_draining = true;
     assert_int_equal(connect(g, 0, "/contest/a")->close_code, 1012);
     assert_int_equal(stage_n_questions(g), 0);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* drain: a gateway sends its clients away before it ends. Documented clients are asked to connect anew, each after a time of its
- * own; what remains at the end of DrainSeconds is closed 1012, in small lots. Legacy clients, who
- * cannot be asked, are closed one by one over the whole of DrainSeconds.
+/* drain: sends the clients away before the gateway ends. Documented clients are asked to reconnect, each
+ * after a time of its own; what remains at the end of DrainSeconds is closed 1012, in small lots.
+ * Legacy clients, who cannot be asked, are closed one by one over the whole of DrainSeconds.
  */
 #include "common/compiler.h"
 

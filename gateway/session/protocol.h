@@ -40,6 +40,8 @@ struct protocol {
     void (*on_joined)(struct session_sub *ss, const struct position *p, enum recovered r);
     /* Redis could not start this subscription in time. May close the session. */
     void (*on_late)(struct session_sub *ss);
+    /* Everything was written, and a subscription may be REPLAYING. */
+    void (*replay_more)(struct session *s);
     /* As in hub_handler. */
     bool (*is_first)(const struct subscription *sub, const struct event *e);
     bool (*next_start)(struct subscription *sub);

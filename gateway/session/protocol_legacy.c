@@ -386,6 +386,7 @@ const struct protocol protocol_legacy = {
     .recheck = recheck,
     .on_joined = on_joined,
     .on_late = on_late,
+    .replay_more = subscriptions_pump,
     .is_first = is_first,
     .next_start = next_start,
 };

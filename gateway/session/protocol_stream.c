@@ -79,6 +79,7 @@ const struct protocol protocol_stream = {
     .recheck_scoreboard = documented_recheck_scoreboard,
     .on_joined = documented_on_joined,
     .on_late = documented_on_late,
+    .replay_more = subscriptions_pump,
     .is_first = documented_is_first,
     .on_asked = identity_settle,
     .on_settled = subscribe_all,

@@ -9,7 +9,6 @@
 #include "gateway/gw_metrics.h"
 #include "gateway/session/deadlines.h"
 #include "gateway/session/flusher.h"
-#include "gateway/session/session_hub.h"
 #include "gateway/session/session_internal.h"
 #include "gateway/session/sse_channels.h"
 
@@ -118,39 +117,6 @@ void session_on_closed(struct session *s)
         session_set_state(s, SESSION_CLOSING);
     }
     session_free(s);
-}
-
-/* ---- the flusher's turn ---- */
-
-static void flush(struct session *s, struct gather *g)
-{
-    switch (writer_flush(s, g)) {
-    case WRITER_DONE: break;
-    case WRITER_TOO_SLOW:
-        s->gw->metrics->closed_slow++;
-        session_close(s, CLOSE_TOO_SLOW, "queue_full");
-        return;
-    case WRITER_BROKEN: session_close(s, CLOSE_OVERLOAD, "write_failed"); return;
-    }
-    if (s->writer.may_replay && outq_is_empty(&s->writer.out) && !s->writer.is_blocked) {
-        subscriptions_pump(s);
-    }
-}
-
-/* Each write takes microseconds in the kernel, and the caches with it: what the next two writes look
- * at is fetched meanwhile. The first of them is here already, so where its connection is, is known. */
-static void fetch_next(const struct list *next)
-{
-    prefetch(LIST_ENTRY(next, struct session, writer.flush_node)->writer.conn);
-    prefetch(LIST_ENTRY(next->next, struct session, writer.flush_node));
-}
-
-void session_flush_node(struct list *node, const struct list *next, struct gather *g)
-{
-    if (next) {
-        fetch_next(next);
-    }
-    flush(LIST_ENTRY(node, struct session, writer.flush_node), g);
 }
 
 /* ---- for those who look at all sessions ---- */

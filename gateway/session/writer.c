@@ -11,6 +11,7 @@
 #include "gateway/gw_metrics.h"
 #include "gateway/session/flusher.h"
 #include "gateway/session/gather.h"
+#include "gateway/session/session_hub.h"
 #include "gateway/session/session_internal.h"
 #include "gateway/session/sse_channels.h"
 #include "proto/ws_frame.h"
@@ -53,7 +54,7 @@ static void send_within(struct session *s, struct rendering *r, uint32_t skipped
     case OUTQ_OK: break;
     case OUTQ_CONFLATED: s->gw->metrics->conflated++; break;
     case OUTQ_FULL:
-    case OUTQ_NO_MEMORY: w->state = WRITER_FULL; break; /* closed after writer_flush() */
+    case OUTQ_NO_MEMORY: w->state = WRITER_FULL; break; /* closed by flush() */
     }
     count_queue(s, before);
     flusher_add(s->gw->flusher, &w->flush_node);
@@ -269,22 +270,33 @@ static bool write_next(struct session *s, struct gather *g)
     return write_small(s, g, &ok) ? ok : write_large(s);
 }
 
-static void note_blocked(struct session *s, bool is_blocked)
+static void note_blocked(struct session *s, bool blocked)
 {
-    bool begins = is_blocked && !s->writer.is_blocked;
-    s->writer.is_blocked = is_blocked;
-    if (begins) {
+    if (blocked == s->writer.is_blocked) {
+        return;
+    }
+    s->writer.is_blocked = blocked;
+    if (blocked) {
         s->writer.blocked_s = session_now_s();
         session_wake_by(s, s->writer.blocked_s +
                                session_seconds(s->gw->settings->broadcaster.write_timeout_ms));
     }
 }
 
-enum writer_result writer_flush(struct session *s, struct gather *g)
+static void close_full(struct session *s)
+{
+    if (s->writer.state == WRITER_FULL) {
+        s->gw->metrics->closed_slow++;
+        session_close(s, CLOSE_TOO_SLOW, "queue_full");
+    }
+}
+
+static void flush(struct session *s, struct gather *g)
 {
     struct writer *w = &s->writer;
     if (w->state != WRITER_OPEN) {
-        return w->state == WRITER_FULL ? WRITER_TOO_SLOW : WRITER_DONE;
+        close_full(s);
+        return;
     }
     size_t before = w->out.bytes;
     bool ok = true;
@@ -294,8 +306,28 @@ enum writer_result writer_flush(struct session *s, struct gather *g)
         blocked = w->ops->is_blocked(w->conn);
     }
     count_queue(s, before);
-    if (ok) {
-        note_blocked(s, blocked);
+    if (!ok) {
+        session_close(s, CLOSE_OVERLOAD, "write_failed");
+        return;
     }
-    return ok ? WRITER_DONE : WRITER_BROKEN;
+    note_blocked(s, blocked);
+    if (w->may_replay && !blocked && outq_is_empty(&w->out)) {
+        s->protocol->replay_more(s);
+    }
+}
+
+/* Each write takes microseconds in the kernel, and the caches with it: what the next two writes look
+ * at is fetched meanwhile. The first of them is here already, so where its connection is, is known. */
+static void fetch_next(const struct list *next)
+{
+    prefetch(LIST_ENTRY(next, struct session, writer.flush_node)->writer.conn);
+    prefetch(LIST_ENTRY(next->next, struct session, writer.flush_node));
+}
+
+void session_flush_node(struct list *node, const struct list *next, struct gather *g)
+{
+    if (next) {
+        fetch_next(next);
+    }
+    flush(LIST_ENTRY(node, struct session, writer.flush_node), g);
 }

@@ -58,8 +58,3 @@ void writer_send_error(struct session *s, struct str id, enum error_code code, s
 
 /* May a replay bring more now? When little waits, and it is not paced. */
 bool writer_may_replay(const struct session *s);
-
-enum writer_result { WRITER_DONE, WRITER_TOO_SLOW, WRITER_BROKEN };
-/* Writes what the transport takes. WRITER_TOO_SLOW: the queue was full; WRITER_BROKEN: the connection
- * is. Then the caller closes it. */
-enum writer_result writer_flush(struct session *s, struct gather *g);

@@ -57,7 +57,7 @@ bool log_enabled(enum log_level level)
     return level <= in_use.level;
 }
 
-static bool is_stderr(const char *file)
+bool log_is_stderr(const char *file)
 {
     return !file || !file[0] || strcmp(file, "stderr") == 0;
 }
@@ -69,9 +69,9 @@ int log_prepare(const struct log_options *o, struct log_change **out_change)
         return -ENOMEM;
     }
     *c = (struct log_change){.level = o->level, .json = o->json, .ident = o->ident ? o->ident : ""};
-    c->file = is_stderr(o->file) ? NULL : strdup(o->file);
-    int rc =
-        !c->file && !is_stderr(o->file) ? -ENOMEM : log_sink_open(c->file, &c->sink, &c->created);
+    c->file = log_is_stderr(o->file) ? NULL : strdup(o->file);
+    int rc = !c->file && !log_is_stderr(o->file) ? -ENOMEM
+                                                 : log_sink_open(c->file, &c->sink, &c->created);
     if (rc < 0) {
         free(c->file);
         free(c);
@@ -103,7 +103,7 @@ void log_discard(struct log_change *c)
 
 int log_check(const char *file)
 {
-    int rc = is_stderr(file) ? 0 : log_sink_check(file);
+    int rc = log_is_stderr(file) ? 0 : log_sink_check(file);
     if (rc != -ENOENT) {
         return rc;
     }

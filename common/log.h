@@ -50,6 +50,8 @@ struct log_change;
 MUST_CHECK int log_prepare(const struct log_options *o, struct log_change **out_change);
 void log_commit(struct log_change *c);
 void log_discard(struct log_change *c); /* accepts NULL */
+/* Does this name of a file mean stderr? */
+bool log_is_stderr(const char *file);
 /* Could the file be opened? 0 or -errno; creates nothing. */
 MUST_CHECK int log_check(const char *file);
 /* Opens the file anew (after log rotation); keeps the old one on failure. */

@@ -157,10 +157,11 @@ static bool has_source(const struct service_plan *plan, struct buf *out_problems
         return true;
     }
     buf_addf(out_problems,
-             "Broadcaster.FrontendURL: nobody says who may see what; add to %s the line\n"
-             "  \"Broadcaster\": {\"FrontendURL\": \"https://judge.example.org\"}\n"
-             "with your judge's address, or, for users from a file, the line\n"
-             "  \"Auth\": {\"File\": \"/etc/omegaup/broadcaster/users.json\"}\n",
+             "Broadcaster.FrontendURL: nobody says who may see what: add "
+             "\"Broadcaster\": {\"FrontendURL\": \"https://judge.example.org\"} with your judge's "
+             "address to %s\n"
+             "Auth.File: or, for users from a file, add "
+             "\"Auth\": {\"File\": \"/etc/omegaup/broadcaster/users.json\"}\n",
              plan->cli->source.path);
     return false;
 }

@@ -352,6 +352,9 @@ static int run(struct service *s)
     bool ok = start(s, &reason);
     buf_add(&reason, ok || reason.n > 0 ? STR_NONE : STR("out of memory"));
     log_lines(LOG_LEVEL_ERROR, "cannot start", buf_str(&reason)); /* or warnings */
+    if (!ok && s->loop && !log_is_stderr(s->settings->logging.file)) {
+        (void)fprintf(stderr, "%.*s", STR_ARG(buf_str(&reason))); /* for who starts it by hand */
+    }
     buf_release(&reason);
     if (ok) {
         sd_notify_ready();

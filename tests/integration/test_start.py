@@ -37,6 +37,13 @@ def service_without_redis(make_stack, tmp_path):
         process.wait(LIMIT)
 
 
+def is_listening(service):
+    try:
+        return get_plain(service.metrics_port, "/health").status == 200
+    except OSError:
+        return False
+
+
 def pending(*signals):
     """Run in the child before it becomes the program: these wait for it from its first line on."""
     def send():
@@ -105,14 +112,29 @@ def test_what_forbids_a_start_is_a_log_line_too(service_without_redis, kind, tmp
     assert lines[-1]["message"] == "cannot start" and "/none/x" in lines[-1]["problem"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_port_that_is_taken_is_told_in_the_log_and_to_who_starts_it(service_without_redis, kind,
+                                                                   tmp_path):
+    start, _ = service_without_redis
+    own = tmp_path / "own.log"
+    service, first, _ = start(kind)
+
+    wait_until(lambda: is_listening(service), what="the first to listen")
+    _, process, log = start(kind, "--set", f"Logging.File={own}")
+    assert process.wait(LIMIT) == 1
+    assert "cannot start" in own.read_text() and "Address already in use" in own.read_text()
+    assert "Address already in use" in log.read_text()
+
+
 def test_gateway_without_a_source_of_access_names_the_line_to_add(service_without_redis, tmp_path):
     start, _ = service_without_redis
     for option in ((), ("--check-config",)):
         _, process, log = start("gateway", "--set", "Auth.File=", "--set",
                                 "Broadcaster.FrontendURL=", *option)
         assert process.wait(LIMIT) == 1
-        assert "FrontendURL" in log.read_text() and "https://judge.example.org" in log.read_text()
-        assert "Auth" in log.read_text()
+        text = log.read_text().replace('\\"', '"')
+        assert '"Broadcaster": {"FrontendURL": "https://judge.example.org"}' in text
+        assert '"Auth": {"File": "/etc/omegaup/broadcaster/users.json"}' in text
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,12 +160,7 @@ def test_closed_stderr_is_no_socket_s_place(service_without_redis, kind):
     service, process, _ = start(kind, "--set", "Logging.Level=debug",
                                 preexec_fn=lambda: os.closerange(0, 3))
 
-    def is_listening():
-        try:
-            return get_plain(service.metrics_port, "/health").status == 200
-        except OSError:
-            return False
-    wait_until(is_listening, what="it to listen")
+    wait_until(lambda: is_listening(service), what="it to listen")
     assert {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in (0, 1, 2)} == {"/dev/null"}
 
 
@@ -162,17 +179,11 @@ def test_full_stderr_does_not_stop_the_process(service_without_redis, kind):
         os.close(writing)
     lost = 'broadcaster_log_lines_lost_total{reason="no_room"}'
 
-    def is_listening():
-        try:
-            return get_plain(service.metrics_port, "/health").status == 200
-        except OSError:
-            return False
-
     def dropped():
         process.send_signal(signal.SIGHUP)  # says something each time
         text = get_plain(service.metrics_port, "/metrics").body.decode()
         return float(text.split(lost + " ")[1].split()[0])
-    wait_until(is_listening, what="it to listen")
+    wait_until(lambda: is_listening(service), what="it to listen")
     wait_until(lambda: dropped() > 3, what="lines that are dropped")
     seen = b""
 

@@ -96,12 +96,28 @@ static struct msg *make_sse(const struct rendering *r)
     return m;
 }
 
+/* Within JSON a line end is only ever white space between its parts. */
+static struct msg *make_line(const struct rendering *r)
+{
+    struct buf text = {0};
+    append_text(r, &text);
+    for (size_t i = 0; i < text.n; i++) {
+        bool ends_line = text.p[i] == '\n' || text.p[i] == '\r';
+        text.p[i] = ends_line ? ' ' : text.p[i];
+    }
+    buf_addc(&text, '\n');
+    struct msg *m = text.failed ? NULL : msg_copy(buf_str(&text));
+    buf_release(&text);
+    return m;
+}
+
 static struct msg *make_form(const struct rendering *r, enum rendering_format f, struct deflater *d)
 {
     switch (f) {
     case RENDERING_WS: break; /* always there */
     case RENDERING_WS_DEFLATE: return deflate_frame(d, r->form[RENDERING_WS]);
     case RENDERING_SSE: return make_sse(r);
+    case RENDERING_LINE: return make_line(r);
     case RENDERING_FORMATS: break;
     }
     return NULL;

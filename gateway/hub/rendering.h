@@ -2,7 +2,7 @@
 #pragma once
 /* rendering: what one event looks like on one channel, made once and shared by all receivers.
  *
- * Holds one complete message per format (WebSocket frame, compressed WebSocket frame, SSE block),
+ * Holds one complete message per format (WebSocket frame, compressed WebSocket frame, SSE block, line),
  * each made when the first receiver of that format needs it, and per number of scoreboards that it
  * replaced ("skipped"). Reference counted; queues point at it.
  */
@@ -21,8 +21,14 @@ enum rendering_format {
     RENDERING_WS,         /* WebSocket text frame(s) */
     RENDERING_WS_DEFLATE, /* the same, permessage-deflate without context takeover */
     RENDERING_SSE,        /* event and data lines; the session adds the id line */
+    RENDERING_LINE,       /* the JSON text as one line */
     RENDERING_FORMATS
 };
+/* Not in frames: on an HTTP answer that goes on. */
+static inline bool rendering_is_stream(enum rendering_format f)
+{
+    return f == RENDERING_SSE || f == RENDERING_LINE;
+}
 
 /* The JSON text (or a backend's text) of a message, copied; `type` names the SSE event, empty for
  * none. `tag` not 0: of renderings with one tag a session's queue keeps the newest (scoreboards).

@@ -9,7 +9,7 @@
 static int64_t *gauge_of(const struct session *s)
 {
     const struct protocol *p = s->protocol;
-    size_t at = s->writer.format == RENDERING_SSE ? p->gauge_sse : p->gauge;
+    size_t at = rendering_is_stream(s->writer.format) ? p->gauge_sse : p->gauge;
     return (int64_t *)(void *)((char *)s->gw->metrics + at);
 }
 

@@ -206,25 +206,36 @@ static bool write_large(struct session *s)
     return ok;
 }
 
-/* ---- Server-Sent Events: the lines of a message are shared, what ends it is not ---- */
+/* ---- streams: the lines of a message are shared; what ends a Server-Sent Event is not ---- */
+
+static size_t end_max(const struct session *s)
+{
+    return s->writer.format == RENDERING_SSE ? sse_channels_end_max(s->writer.channels) : 0;
+}
+
+static size_t write_end(struct session *s, const struct outq_slot *slot, char *out)
+{
+    bool has_end = s->writer.format == RENDERING_SSE;
+    return has_end ? sse_channels_end(s->writer.channels, slot->r, out) : 0;
+}
 
 /* As many whole events from the head as fit into one write. False: not even one. */
 static bool write_events(struct session *s, struct gather *g, bool *out_ok)
 {
     uint8_t *bytes = gather_room(g);
-    size_t end_max = sse_channels_end_max(s->writer.channels);
+    size_t end = end_max(s);
     size_t used = 0;
     size_t n = 0;
 
     while (s->writer.out.head_written == 0 && n < s->writer.out.count) {
         const struct outq_slot *slot = outq_at(&s->writer.out, (uint32_t)n);
         const struct msg *m = msg_of(s, slot);
-        if (!m || used + m->len + end_max > GATHER_MAX_BYTES) {
+        if (!m || used + m->len + end > GATHER_MAX_BYTES) {
             break;
         }
         memcpy(bytes + used, m->bytes, m->len);
         used += m->len;
-        used += sse_channels_end(s->writer.channels, slot->r, (char *)bytes + used);
+        used += write_end(s, slot, (char *)bytes + used);
         n++;
     }
     if (n == 0) {
@@ -248,11 +259,13 @@ static bool write_large_event(struct session *s)
         size_t n = MIN(left, (size_t)GATHER_MAX_BYTES);
         bool ok = hand_over(s, m->bytes + s->writer.out.head_written, n);
         s->writer.out.head_written += (uint32_t)n;
+        if (n == left && end_max(s) == 0) {
+            pop_sent(s, 1);
+        }
         return ok;
     }
-    char *end = malloc(sse_channels_end_max(s->writer.channels));
-    bool ok = end && hand_over(s, (const uint8_t *)end,
-                               sse_channels_end(s->writer.channels, slot->r, end));
+    char *end = malloc(end_max(s));
+    bool ok = end && hand_over(s, (const uint8_t *)end, write_end(s, slot, end));
     free(end);
     pop_sent(s, 1);
     return ok;
@@ -261,7 +274,7 @@ static bool write_large_event(struct session *s)
 static bool write_next(struct session *s, struct gather *g)
 {
     bool ok = true;
-    if (s->writer.format == RENDERING_SSE) {
+    if (rendering_is_stream(s->writer.format)) {
         return write_events(s, g, &ok) ? ok : write_large_event(s);
     }
     if (s->writer.out.count == 1 && write_only(s, &ok)) {

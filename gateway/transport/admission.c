@@ -198,11 +198,14 @@ static struct verdict decide_plain(const struct http_head *r, const struct admis
         return (struct verdict){REFUSAL_LEAVING, 503, "this server is leaving, connect again"};
     }
     bool is_get = str_eq(r->method, STR("GET"));
-    if (is_get && is_events_path(r->path) && http_lists(&r->accept, STR("text/event-stream"))) {
+    bool wants_events = http_lists(&r->accept, STR("text/event-stream"));
+    bool wants_lines = !wants_events && http_lists(&r->accept, STR("application/x-ndjson"));
+    if (is_get && is_events_path(r->path) && (wants_events || wants_lines)) {
         if (f->is_over_address_limit) {
             return (struct verdict){REFUSAL_ADDRESS, 429, "too many connections from your address"};
         }
         out->kind = ADMIT_SSE;
+        out->wants_lines = wants_lines;
         out->credential = credentials_find(r, origin_is_allowed(r, f->allowed_origins));
         return nothing_wrong;
     }
@@ -211,7 +214,7 @@ static struct verdict decide_plain(const struct http_head *r, const struct admis
         return nothing_wrong;
     }
     if (is_events_path(r->path) && !str_eq(r->path, STR("/"))) {
-        return bad_request("only WebSocket and Server-Sent Events are served here");
+        return bad_request("only WebSocket and streams of events are served here");
     }
     if (is_room_path(r->path, f)) {
         return (struct verdict){REFUSAL_BAD_REQUEST, 426, "only WebSocket is served here"};

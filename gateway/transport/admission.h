@@ -60,6 +60,7 @@ struct admission {
     bool wants_subprotocol;     /* ours was offered and is to be echoed */
     struct ws_deflate deflate;  /* whether messages may be compressed */
     bool is_over_address_limit; /* legacy: close it after the upgrade */
+    bool wants_lines;           /* of a stream: one JSON text a line, no Server-Sent Events */
     struct buf filters;         /* legacy: their canonical text; owned */
     /* Of a plain request for events, refused or not: the page's origin, to be told that it may read
      * the answer; empty when it may not, or is no other's. */

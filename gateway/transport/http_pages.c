@@ -113,7 +113,7 @@ static void write_refused_stream(const struct admission *a, struct buf *out)
 {
     const char *error = error_code_str(a->status == 429 ? ERROR_RATE_LIMITED : ERROR_UNAVAILABLE);
     unsigned retry_ms = EVENT_SOURCE_RETRY_MS + (unsigned)(random_u64() % EVENT_SOURCE_RETRY_MS);
-    http_pages_stream_head(a->cors_origin, out);
+    http_pages_stream_head(HTTP_EVENT_STREAM, a->cors_origin, out);
     buf_addf(out,
              "retry: %u\nevent: error\n"
              "data: {\"type\":\"error\",\"error\":\"%s\",\"status\":%d,\"message\":\"%s\"}\n\n",
@@ -211,11 +211,13 @@ void http_pages_head(const struct http_page_head *h, struct buf *out)
 }
 
 /* A proxy must not hold events back: nginx asks for X-Accel-Buffering. */
-void http_pages_stream_head(struct str cors_origin, struct buf *out)
+void http_pages_stream_head(const char *type, struct str cors_origin, struct buf *out)
 {
-    buf_add(out, STR("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                     "X-Accel-Buffering: no\r\n"));
+    buf_addf(out,
+             "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+             "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+             "X-Accel-Buffering: no\r\n",
+             type);
     write_cors_fields(cors_origin, out);
     buf_add(out, STR("Connection: close\r\n\r\n"));
 }

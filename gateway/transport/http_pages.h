@@ -34,4 +34,6 @@ struct http_page_head {
 };
 void http_pages_head(const struct http_page_head *h, struct buf *out);
 /* The head of an event stream, which ends with the connection. */
-void http_pages_stream_head(struct str cors_origin, struct buf *out);
+void http_pages_stream_head(const char *type, struct str cors_origin, struct buf *out);
+#define HTTP_EVENT_STREAM "text/event-stream"
+#define HTTP_JSON_LINES "application/x-ndjson"

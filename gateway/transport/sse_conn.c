@@ -38,6 +38,7 @@ struct sse_conn {
     char *cors_origin; /* owned; until the head is written; NULL: none to be told */
     enum state state;
     bool is_legacy;
+    bool has_lines; /* one JSON text a line instead of events */
     bool in_event;  /* what was written last ends within an event */
     bool ends_line; /* … or line */
 };
@@ -98,11 +99,12 @@ static struct sse_conn *create(struct ws_server *s, struct stream *stream,
     char text[ADDRESS_TEXT_MAX];
     c->server = s;
     c->is_legacy = !q->channels;
+    c->has_lines = a->wants_lines;
     const struct session_request session = {
         .kind = c->is_legacy ? SESSION_LEGACY : SESSION_DOCUMENTED,
         .ops = &ops,
         .conn = c,
-        .format = ops.format,
+        .format = c->has_lines ? RENDERING_LINE : ops.format,
         .credential_token = a->credential,
         .filters = buf_str(&q->filters),
         .peer = {text, address_write(&peer->address, text)},
@@ -164,7 +166,8 @@ static void sse_conn_admit(void *conn)
     if (c->state != HELD) {
         return;
     }
-    http_pages_stream_head(str_of(c->cors_origin), &head);
+    http_pages_stream_head(c->has_lines ? HTTP_JSON_LINES : HTTP_EVENT_STREAM,
+                           str_of(c->cors_origin), &head);
     forget_origin(c);
     c->state = STREAMING;
     c->server->gw->metrics->handshakes++;
@@ -199,7 +202,7 @@ static void note_written(struct sse_conn *c, const uint8_t *p, size_t n)
 {
     bool ended_line = n > 1 ? p[n - 2] == '\n' : c->ends_line;
     c->ends_line = p[n - 1] == '\n';
-    c->in_event = !(ended_line && c->ends_line);
+    c->in_event = !c->ends_line || !(ended_line || c->has_lines);
 }
 
 static bool sse_conn_write(void *conn, const uint8_t *p, size_t n)
@@ -240,12 +243,15 @@ static void write_retry(struct sse_conn *c, unsigned code)
     }
     if (code == CLOSE_IDLE_STRANGER && !c->is_legacy) {
         buf_addf(&line,
-                 "event: error\ndata: {\"type\":\"error\",\"error\":\"%s\",\"message\":"
-                 "\"every channel of this stream was refused\"}\n\n",
-                 error_code_str(ERROR_FORBIDDEN));
+                 "%s{\"type\":\"error\",\"error\":\"%s\",\"message\":"
+                 "\"every channel of this stream was refused\"}\n%s",
+                 c->has_lines ? "" : "event: error\ndata: ", error_code_str(ERROR_FORBIDDEN),
+                 c->has_lines ? "" : "\n");
     }
-    buf_addf(&line, "retry: %u\n\n", ms + (unsigned)(random_u64() % ms));
-    if (!line.failed) {
+    if (!c->has_lines) {
+        buf_addf(&line, "retry: %u\n\n", ms + (unsigned)(random_u64() % ms));
+    }
+    if (!line.failed && line.n > 0) {
         (void)stream_write(c->stream, line.p, line.n);
     }
     buf_release(&line);
@@ -273,7 +279,8 @@ static bool sse_conn_ping(void *conn)
     if (c->state != STREAMING || stream_queued(c->stream) > 0) {
         return true; /* it would say nothing new, and perhaps within an event */
     }
-    return stream_write(c->stream, ":\n", 2);
+    struct str life = c->has_lines ? STR("{\"type\":\"pong\"}\n") : STR(":\n");
+    return stream_write(c->stream, life.p, life.n);
 }
 
 static uint64_t client_of(const void *conn)

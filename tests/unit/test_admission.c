@@ -163,6 +163,30 @@ static void leaving_and_address_limit_refuse_all_but_legacy_websockets(void **st
 
 #define STREAM "Accept: text/event-stream\r\n"
 
+static void lines_are_a_stream_for_who_wants_no_events(void **state UNUSED)
+{
+    static const struct {
+        const char *accept;
+        bool wants_lines;
+    } rows[] = {
+        {"Accept: application/x-ndjson\r\n", true},
+        {"Accept: application/json;q=0.5, application/x-ndjson\r\n", true},
+        {"Accept: application/x-ndjson, text/event-stream\r\n", false},
+        {STREAM, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf head = {0};
+        buf_addf(&head, "GET /events/?channel=/contest/a HTTP/1.1\r\nHost: x\r\n%s\r\n",
+                 rows[i].accept);
+        buf_addc(&head, '\0');
+        struct admission a = decide(head.p, 0);
+        assert_int_equal(ADMIT_SSE, a.kind);
+        assert_true(rows[i].wants_lines == a.wants_lines);
+        admission_release(&a);
+        buf_release(&head);
+    }
+}
+
 static void an_event_source_is_told_to_come_again(void **state UNUSED)
 {
     static const struct {
@@ -356,6 +380,7 @@ int main(void)
         cmocka_unit_test(requests_become_what_they_ask_for),
         cmocka_unit_test(what_is_wrong_decides_status_and_counter),
         cmocka_unit_test(leaving_and_address_limit_refuse_all_but_legacy_websockets),
+        cmocka_unit_test(lines_are_a_stream_for_who_wants_no_events),
         cmocka_unit_test(an_event_source_is_told_to_come_again),
         cmocka_unit_test(room_is_there_when_it_is_on),
         cmocka_unit_test(credential_and_subprotocol_come_along),

@@ -14,8 +14,7 @@
 #define LIMIT_REPLAY_BYTES_PER_SECOND 1048576
 #define LIMIT_COMMANDS_PER_SECOND 20
 #define LIMIT_COMMANDS_BURST 200
-/* Any frame that libwebsockets shows, fragments included. Pings and empty pongs that it hides count
- * by their bytes (131 make one), and only while the process is busy: gateway/transport/ws_flood.h. */
+/* Any frame, fragments, pings and pongs included. */
 #define LIMIT_FRAMES_PER_SECOND 100
 #define LIMIT_FRAMES_BURST 1000
 #define LIMIT_REFUSED_AUTHS 5 /* then rate_limited for LIMIT_AUTH_PENALTY_MS */

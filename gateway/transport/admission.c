@@ -2,6 +2,7 @@
 #include "gateway/transport/admission.h"
 
 #include "common/http/http_reader.h"
+#include "common/http/http_text.h"
 #include "gateway/transport/credentials.h"
 #include "gateway/transport/origin.h"
 #include "gateway/transport/query.h"
@@ -57,6 +58,21 @@ static bool is_room_path(struct str path, const struct admission_facts *f)
     return f->has_room && str_eq(path, STR("/ws/events"));
 }
 
+/* Names of subprotocols differ when their case does, and have no parameters (RFC 6455, 11.3.4). */
+static bool offers_our_subprotocol(const struct http_head *r)
+{
+    for (size_t i = 0; i < r->ws_protocol.n; i++) {
+        struct str rest = r->ws_protocol.v[i];
+        struct str name;
+        while (http_text_element(&rest, &name)) {
+            if (str_eq(http_text_trim(name), STR(ADMISSION_SUBPROTOCOL))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static struct verdict check_handshake(const struct http_head *r)
 {
     if (!str_eq(r->method, STR("GET"))) {
@@ -80,7 +96,7 @@ static struct verdict check_handshake(const struct http_head *r)
     if (r->has_body) {
         return bad_request("an upgrade request has no body");
     }
-    if (r->ws_protocol.n > 0 && !http_lists(&r->ws_protocol, STR(ADMISSION_SUBPROTOCOL))) {
+    if (r->ws_protocol.n > 0 && !offers_our_subprotocol(r)) {
         return bad_request("the only subprotocol spoken here is " ADMISSION_SUBPROTOCOL);
     }
     return nothing_wrong;

@@ -80,6 +80,8 @@ static bool serve(struct ws_conn *c, short what)
 }
 
 static void take_input(struct ws_conn *c);
+static bool is_faulty(const struct ws_conn *c);
+static void fail(struct ws_conn *c);
 
 /* At the end of this turn the library is told that it is over: it calls ws_conn_gone(). */
 static void end_later(struct ws_conn *c)
@@ -98,7 +100,9 @@ static void on_later(void *arg)
     if (c->link.wants_write && !serve(c, LWS_POLLOUT)) {
         return;
     }
-    if (c->early && !c->is_paused) {
+    if (is_faulty(c)) {
+        fail(c);
+    } else if (c->early && !c->is_paused) {
         take_input(c);
     }
 }
@@ -183,38 +187,45 @@ static const struct lws_link_handler link_handler = {
     .on_wants_write = on_wants_write,
 };
 
-/* What the walker found. A client that breaks the protocol has nothing more to say that counts. */
-static void judge(struct ws_conn *c)
+static bool is_faulty(const struct ws_conn *c)
 {
-    bool is_broken = c->walk.state == WS_WALK_BROKEN;
-    if (!is_broken && !c->is_flood) {
-        return;
-    }
-    if (c->state == OPEN && is_broken) {
-        session_close(c->session, CLOSE_PROTOCOL, c->walk.reason);
-    } else if (c->state == OPEN) {
+    return c->walk.state == WS_WALK_BROKEN || c->is_flood;
+}
+
+/* A client that breaks the protocol has nothing more to say that counts. */
+static void fail(struct ws_conn *c)
+{
+    if (c->state == OPEN && c->is_flood) {
         session_close(c->session, CLOSE_OVERLOAD, "too many frames");
+    } else if (c->state == OPEN) {
+        session_close(c->session, CLOSE_PROTOCOL, c->walk.reason);
     }
     end_later(c);
 }
 
+/* At the end of this turn: what the session answers to good frames leaves before. */
+static void go_on_later(struct ws_conn *c)
+{
+    deferred_cancel(&c->later);
+    loop_defer(c->server->gw->loop, &c->later);
+}
+
 static void take_input(struct ws_conn *c)
 {
+    /* A pong that is still to come goes first: the library forgets pings that come before it. */
+    if (c->link.wants_write && c->state == OPEN && !serve(c, LWS_POLLOUT)) {
+        return;
+    }
     c->unread++;
     if (!serve(c, LWS_POLLIN)) {
         return;
     }
     lws_events_settle(c->server->events);
-    /* At once: of pings that come while an answer is pending the library forgets all. */
-    if (c->link.wants_write && !serve(c, LWS_POLLOUT)) {
-        return;
-    }
-    judge(c);
     if (c->unread > UNREAD_MAX) { /* it ends and does not say so */
         end_later(c);
     }
-    if (c->early) {
-        loop_defer(c->server->gw->loop, &c->later);
+    if (c->link.wants_write || c->early || is_faulty(c)) {
+        go_on_later(c);
     }
 }
 
@@ -291,7 +302,8 @@ static const struct stream_handler stream_handler = {
 static bool ws_conn_write(void *conn, const uint8_t *p, size_t n)
 {
     struct ws_conn *c = conn;
-    return c->state == OPEN && stream_write(c->stream, p, n);
+    bool is_open = c->state == OPEN || c->state == ENDING; /* until their close is answered */
+    return is_open && stream_write(c->stream, p, n);
 }
 
 static bool ws_conn_is_blocked(const void *conn)
@@ -316,6 +328,13 @@ static void pause_reading(struct ws_conn *c, bool is_paused)
     }
 }
 
+/* What the client did wrong: it has nothing more to say that counts (RFC 6455, 7.1.7). */
+static bool is_failure(unsigned code)
+{
+    return code == CLOSE_PROTOCOL || code == CLOSE_BINARY || code == CLOSE_BAD_UTF8 ||
+           code == CLOSE_TOO_BIG;
+}
+
 static void ws_conn_close(void *conn, unsigned code, struct str reason, bool at_once)
 {
     struct ws_conn *c = conn;
@@ -329,7 +348,7 @@ static void ws_conn_close(void *conn, unsigned code, struct str reason, bool at_
         stream_cut(c->stream);
     } else if (stream_write(c->stream, frame, n)) {
         c->state = CLOSING;
-        if (at_once) {
+        if (at_once || is_failure(code)) {
             end_later(c);
             return;
         }

@@ -11,7 +11,7 @@
  *   any       -> BROKEN    the stream is over, a deadline has passed, or politeness is pointless
  *   any       -> (freed)   the library has let go of the socket; what is queued is still sent
  *
- * Only OPEN writes. Every write is of whole frames into one queue, so a pong never lands inside one
+ * OPEN writes, and ENDING until the library has answered. Every write is of whole frames into one queue, so a pong never lands inside one
  * of our frames.
  */
 #include <stdbool.h>

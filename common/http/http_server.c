@@ -89,7 +89,8 @@ static void write_address(int fd, char out[static NI_MAXHOST])
 /* Port scanners and load balancers do this all day; a refused certificate is worth a line. */
 void http_server_handshake_failed(struct http_server *s, struct stream *stream)
 {
-    const char *problem = tls_verify_problem(stream_ssl(stream));
+    const struct ssl_st *ssl = stream_ssl(stream);
+    const char *problem = ssl ? tls_verify_problem(ssl) : NULL;
     const char *reason = stream_problem(stream);
     char address[NI_MAXHOST];
     (*s->o.counts.tls_failures)++;

@@ -373,6 +373,7 @@ static void on_handshake_done(void *arg)
 {
     struct http_server_conn *c = arg;
     const struct http_server_options *o = &c->server->o;
+    c->exchange.ssl = stream_ssl(c->stream);
     if (o->handler->on_connected) {
         o->handler->on_connected(&c->exchange, o->arg);
         note_identity(c);
@@ -434,7 +435,6 @@ static bool open_stream(struct http_server_conn *c, int fd, struct ssl_ctx_st *t
     }
     c->exchange.head = &c->head;
     c->exchange.stream = c->stream;
-    c->exchange.ssl = stream_ssl(c->stream);
     return true;
 }
 
@@ -444,7 +444,7 @@ static void start(struct http_server_conn *c)
     if (t->first > 0) {
         stream_set_deadline(c->stream, t->first);
     }
-    if (c->exchange.ssl) {
+    if (stream_is_handshaking(c->stream)) {
         c->state = HTTP_HANDSHAKE;
         http_server_conn_deadline(c, t->handshake);
         stream_resume(c->stream);

@@ -309,7 +309,14 @@ struct stream *stream_create(int fd, const struct stream_options *o)
     s->arg = o->arg;
     deferred_init(&s->later, on_later, s);
     wheel_node_init(&s->deadline, on_deadline, s);
-    return o->tls && !stream_io_start_tls(s, o->tls) ? stream_free(s) : s;
+    if (o->tls) {
+        if (SSL_CTX_up_ref(o->tls) != 1) {
+            return stream_free(s); /* cannot happen */
+        }
+        s->tls = o->tls;
+        s->state = STREAM_HANDSHAKE;
+    }
+    return s;
 }
 
 struct stream *stream_free(struct stream *s)
@@ -329,6 +336,7 @@ struct stream *stream_free(struct stream *s)
         event_free(s->event);
     }
     SSL_free(s->ssl);
+    SSL_CTX_free(s->tls);
     ERR_clear_error(); /* SSL_get_error() of another connection must not see what is over */
     (void)close(s->fd);
     buf_release(&s->out);

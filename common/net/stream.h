@@ -97,7 +97,7 @@ void stream_clear_deadline(struct stream *s);
 /* --- what it is --- */
 
 int stream_fd(const struct stream *s);
-struct ssl_st *stream_ssl(const struct stream *s); /* NULL: plain */
+struct ssl_st *stream_ssl(const struct stream *s); /* NULL: plain, or nothing came yet */
 bool stream_is_handshaking(const struct stream *s);
 bool stream_has_ended(const struct stream *s); /* the peer has closed its half */
 /* Static text: why it broke. NULL: it did not, or the peer just left. */

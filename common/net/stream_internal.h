@@ -21,14 +21,16 @@ enum stream_state {
 struct stream {
     const struct stream_handler *handler; /* static */
     void *arg;
-    struct ssl_st *ssl; /* owned; NULL: plain */
-    int fd;             /* owned */
+    struct ssl_st *ssl;     /* owned; NULL: plain, or nothing came yet */
+    struct ssl_ctx_st *tls; /* ref; what ssl will be made of; NULL: plain, or it is */
+    int fd;                 /* owned */
     enum stream_state state : 8;
     unsigned armed : 2;      /* what the poller watches */
     bool paused;             /* nobody reads now */
     bool eof;                /* the peer has closed its half */
     bool linger;             /* when finishing */
     bool tls_waits_to_write; /* for a handshake or a read to go on */
+    unsigned peeked;         /* bytes of a first record that is not whole */
     struct buf out;          /* queued, of which … */
     size_t sent;             /* … so much has gone; LINGERING: bytes dropped */
     struct loop *loop;       /* borrowed */

@@ -9,13 +9,18 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/net/stream_internal.h"
 
-enum { RECORD_BYTES = 16384 }; /* of TLS: what is written in pieces goes as one up to here */
+enum {
+    RECORD_BYTES = 16384, /* of TLS: what is written in pieces goes as one up to here */
+    RECORD_HEAD_BYTES = 5,
+    HANDSHAKE_RECORD = 22,
+};
 
 /* What became of a call into OpenSSL that did not succeed: STREAM_AGAIN, _EOF or _BROKEN. */
 static ssize_t tls_outcome(struct stream *s, int rc)
@@ -32,8 +37,52 @@ static ssize_t tls_outcome(struct stream *s, int rc)
     return STREAM_BROKEN;
 }
 
+/* Has the peer's first record come whole, or what will never be one? */
+static bool is_record_here(struct stream *s)
+{
+    unsigned char head[RECORD_HEAD_BYTES];
+    struct iovec v = {head, sizeof(head)};
+    struct msghdr message = {.msg_iov = &v, .msg_iovlen = 1};
+    ssize_t n = recvmsg(s->fd, &message, MSG_PEEK);
+    int here = 0;
+    if (n <= 0 || ioctl(s->fd, FIONREAD, &here) < 0) {
+        return !(n < 0 && (errno == EAGAIN || errno == EINTR));
+    }
+    int whole = RECORD_HEAD_BYTES + (n < RECORD_HEAD_BYTES ? 0 : head[3] << 8 | head[4]);
+    bool grows = (unsigned)here > s->peeked; /* else it has ended */
+    bool waits = head[0] == HANDSHAKE_RECORD && here < whole && whole <= RECORD_BYTES && grows;
+    if (waits || s->peeked > 0) { /* nobody need be woken for each byte */
+        int enough = waits ? whole : 1;
+        (void)setsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
+    }
+    s->peeked = waits ? (unsigned)here : 0;
+    return !waits;
+}
+
+static bool start_tls(struct stream *s)
+{
+    s->ssl = SSL_new(s->tls);
+    SSL_CTX_free(s->tls);
+    s->tls = NULL;
+    if (!s->ssl || SSL_set_fd(s->ssl, s->fd) != 1) {
+        return false;
+    }
+    (void)SSL_set_mode(s->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                   SSL_MODE_RELEASE_BUFFERS);
+    /* Go, for one, closes without a word; lengths tell whether something was whole. */
+    (void)SSL_set_options(s->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    return true;
+}
+
 bool stream_io_handshake(struct stream *s)
 {
+    if (!s->ssl && !is_record_here(s)) {
+        return false; /* OpenSSL would hold 30 KB for a peer that has said nothing yet */
+    }
+    if (!s->ssl && !start_tls(s)) {
+        stream_end(s, "out of memory");
+        return false;
+    }
     s->tls_waits_to_write = false;
     ERR_clear_error();
     int rc = SSL_accept(s->ssl);
@@ -136,20 +185,6 @@ static ssize_t put_tls(struct stream *s, const struct iovec *v, int n)
 ssize_t stream_io_write(struct stream *s, const struct iovec *v, int n)
 {
     return s->ssl ? put_tls(s, v, n) : put(s, v, n);
-}
-
-bool stream_io_start_tls(struct stream *s, struct ssl_ctx_st *ctx)
-{
-    s->state = STREAM_HANDSHAKE;
-    s->ssl = SSL_new(ctx);
-    if (!s->ssl || SSL_set_fd(s->ssl, s->fd) != 1) {
-        return false;
-    }
-    (void)SSL_set_mode(s->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                   SSL_MODE_RELEASE_BUFFERS);
-    /* Go, for one, closes without a word; lengths tell whether something was whole. */
-    (void)SSL_set_options(s->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
-    return true;
 }
 
 void stream_io_say_end(struct stream *s)

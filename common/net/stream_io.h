@@ -5,15 +5,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "common/compiler.h"
-
 struct iovec;
-struct ssl_ctx_st;
 struct stream;
 
-/* False: out of memory. */
-MUST_CHECK bool stream_io_start_tls(struct stream *s, struct ssl_ctx_st *ctx);
-/* True: the handshake is done. */
+/* True: the handshake is done. Nothing of OpenSSL is made before the peer's first record is here. */
 bool stream_io_handshake(struct stream *s);
 /* As stream_read(). */
 ssize_t stream_io_read(struct stream *s, void *out, size_t max);

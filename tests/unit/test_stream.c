@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -122,12 +123,33 @@ static void connect_peer(struct world *w)
     assert_int_equal(-1, SSL_read(w->peer_ssl, &byte, 1));
 }
 
-static int set_up(void **state, bool tls)
+/* Of TCP, which has a low-water mark. */
+static void tcp_pair(int fds[2])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof(at);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(0, bind(listener, (struct sockaddr *)&at, n));
+    assert_int_equal(0, listen(listener, 1));
+    assert_int_equal(0, getsockname(listener, (struct sockaddr *)&at, &n));
+    fds[1] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(0, connect(fds[1], (struct sockaddr *)&at, n));
+    fds[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    assert_int_equal(0, evutil_make_socket_nonblocking(fds[1]));
+    assert_true(fds[0] >= 0);
+    (void)close(listener);
+}
+
+static int set_up_with(void **state, bool tls, bool connects)
 {
     struct world *w = calloc(1, sizeof(*w));
     int fds[2];
     assert_non_null(w);
-    assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
+    if (tls && !connects) {
+        tcp_pair(fds);
+    } else {
+        assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
+    }
     w->loop = loop_create();
     w->wheel = wheel_create(w->loop);
     assert_non_null(w->wheel);
@@ -140,7 +162,7 @@ static int set_up(void **state, bool tls)
             .loop = w->loop, .wheel = w->wheel, .tls = w->ctx, .handler = &handler, .arg = w});
     assert_non_null(w->stream);
     stream_resume(w->stream);
-    if (tls) {
+    if (connects) {
         connect_peer(w);
     }
     *state = w;
@@ -149,12 +171,17 @@ static int set_up(void **state, bool tls)
 
 static int set_up_plain(void **state)
 {
-    return set_up(state, false);
+    return set_up_with(state, false, false);
 }
 
 static int set_up_tls(void **state)
 {
-    return set_up(state, true);
+    return set_up_with(state, true, true);
+}
+
+static int set_up_silent_tls(void **state)
+{
+    return set_up_with(state, true, false);
 }
 
 static int tear_down(void **state)
@@ -465,6 +492,44 @@ static void not_tls_is_told_as_a_problem(void **state)
     loop_free(w.loop);
 }
 
+/* Byte by byte, and nothing of OpenSSL is made for it before. */
+static void hello_may_come_in_pieces(void **state)
+{
+    struct world *w = *state;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    char hello[4096];
+    BIO *out = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), out);
+    assert_int_equal(-1, SSL_connect(ssl));
+    int n = BIO_read(out, hello, sizeof(hello));
+    assert_true(n > 100);
+    for (int i = 0; i < n - 1; i++) {
+        assert_int_equal(1, send(w->peer, hello + i, 1, 0));
+        turn(w);
+        turn(w);
+        assert_true(stream_is_handshaking(w->stream));
+        assert_null(stream_ssl(w->stream));
+    }
+    assert_int_equal(1, send(w->peer, hello + n - 1, 1, 0));
+    AWAIT(w, stream_ssl(w->stream));
+    char answer;
+    AWAIT(w, recv(w->peer, &answer, 1, 0) == 1);
+    assert_int_equal(22, answer);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+}
+
+static void end_within_the_hello_is_an_end(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(3, send(w->peer, "\x16\x03\x01", 3, 0));
+    turn(w);
+    hang_up(w);
+    AWAIT(w, w->closed == 1);
+    assert_int_equal(0, w->handshakes);
+}
+
 #define BOTH(name)                                                                                 \
     {#name " plain", name, set_up_plain, tear_down, NULL},                                         \
     {                                                                                              \
@@ -486,6 +551,9 @@ int main(void)
         BOTH(deadline_comes_once),
         BOTH(cut_tells_its_owner_once_and_later),
         BOTH(another_poller_and_a_library_do_the_same),
+        cmocka_unit_test_setup_teardown(hello_may_come_in_pieces, set_up_silent_tls, tear_down),
+        cmocka_unit_test_setup_teardown(end_within_the_hello_is_an_end, set_up_silent_tls,
+                                        tear_down),
         cmocka_unit_test(not_tls_is_told_as_a_problem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
  * and key.
  *
  * Order: defaults, file, environment (REDIS_URL, REDIS_HOST/PORT/USERNAME/PASSWORD, BROADCASTER_PORT,
- * BROADCASTER_EVENTS_PORT, BROADCASTER_FRONTEND_URL), --set. Keys match exactly first, then
+ * BROADCASTER_EVENTS_PORT, BROADCASTER_FRONTEND_URL), --set. Keys match
  * without regard to case. An unknown key is a warning, an error when `strict`. Sections of omegaUp's shared files (Tracing, DB, Grader, Runner, InputManager,
  * NewRelic, top-level TLS) pass silently.
  */

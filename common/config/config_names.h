@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* config_names: which setting or section a name means. For config*.c. Names are whole paths, "Broadcaster.TLS.CertFile".
+/* config_names: which setting or section a name means. For config*.c. Names are whole paths,
+ * "Broadcaster.TLS.CertFile".
  */
 #include <stdbool.h>
 
@@ -8,7 +9,7 @@
 #include "common/config/settings.h"
 #include "common/str.h"
 
-/* The setting of this name: exact first, then without regard to case; also by its older name.
+/* The setting of this name, without regard to case; also by its older name.
  * NULL: none. */
 const struct setting *config_find_setting(struct str path, bool *out_by_older_name);
 /* The canonical spelling of a section's path ("broadcaster.tls" -> "Broadcaster.TLS"), a part of

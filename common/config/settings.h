@@ -82,7 +82,7 @@ enum setting_type {
 
 struct setting {
     const char *path;  /* "Broadcaster.TLS.CertFile" */
-    const char *older; /* an older last part of the name ("PingPeriod"), or NULL */
+    const char *older; /* an older path, or NULL */
     enum setting_type type;
     size_t offset;    /* in struct settings */
     const char *def;  /* as it would stand in the file; JSON */

@@ -75,7 +75,7 @@ static void add_row(struct buf *b, const struct setting *s, const char *name)
 {
     buf_addf(b, "| `%s`", name);
     if (s->older) {
-        buf_addf(b, " (older: `%s`)", s->older);
+        buf_addf(b, " (older: `%s`)", strrchr(s->older, '.') + 1);
     }
     buf_addf(b, " | %s | `%s` | ", type_name(s->type), s->def);
     if (s->min != s->max) {

@@ -7,7 +7,6 @@
  */
 #include "publisher/broadcast.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -15,6 +14,7 @@
 #include "common/loop.h"
 #include "common/strmap.h"
 #include "proto/publish_body.h"
+#include "proto/publish_review.h"
 #include "publisher/bus_writers.h"
 #include "publisher/idempotency.h"
 #include "publisher/pub_metrics.h"
@@ -39,8 +39,8 @@ struct publish_job {
     struct idempotency key;         /* hex "" without a key */
     char digest[SHA256_HEX_LEN + 1];
     char id[EVENT_ID_LEN + 1];
-    char answer[96];
-    bool is_run; /* a scoreboard is due with it */
+    struct buf answer; /* to be, when Redis has the event */
+    bool is_run;       /* a scoreboard is due with it */
     uint64_t begun_us;
 };
 
@@ -49,6 +49,7 @@ static void job_free(struct publish_job *j)
     if (j->key.hex[0] != '\0') {
         (void)strmap_remove(&j->broadcast->keyed, str_of(j->key.hex)); /* it is j */
     }
+    buf_release(&j->answer);
     free(j);
 }
 
@@ -76,7 +77,7 @@ static void on_done(enum bus_outcome outcome, struct str kept, void *arg)
     switch (outcome) {
     case BUS_WRITTEN:
         m->messages_received++;
-        accept_with(j, str_of(j->answer));
+        accept_with(j, buf_str(&j->answer));
         break;
     case BUS_REPEATED: accept_with(j, kept); break;
     case BUS_CONFLICT: fail(j, 422, "this Idempotency-Key came with another body before"); break;
@@ -112,16 +113,28 @@ static void note_refused_names(struct broadcast *b, const struct publish_job *j,
     }
 }
 
-static void name_event(struct publish_job *j, struct publish_request *r)
+/* `?dry_run=1`: judged and routed, not written. */
+static bool is_dry_run(const struct publish_job *j)
+{
+    return str_eq(j->exchange->head->query, STR("dry_run=1"));
+}
+
+/* False: out of memory. */
+static bool name_event(struct publish_job *j, struct publish_request *r)
 {
     if (j->key.hex[0] == '\0') {
         random_bytes(j->key.id, sizeof(j->key.id));
     }
     event_id_write(j->key.id, j->id);
     r->event.id = (struct str){j->id, EVENT_ID_LEN};
-    (void)snprintf(j->answer, sizeof(j->answer),
-                   "{\"status\":\"ok\",\"id\":\"%s\",\"topics\":%zu}\n", j->id,
-                   r->n_topics); /* always fits */
+    buf_add(&j->answer, STR("{\"status\":\"ok\",\"id\":\""));
+    buf_add(&j->answer, r->event.id);
+    buf_add(&j->answer, STR("\",\"topics\":"));
+    buf_add_u64(&j->answer, r->n_topics);
+    buf_addc(&j->answer, ',');
+    publish_review(r, &j->answer);
+    buf_add(&j->answer, is_dry_run(j) ? STR(",\"dry_run\":true}\n") : STR("}\n"));
+    return !j->answer.failed;
 }
 
 /* The envelope, and for a scoreboard what stands for it in the topics' logs. */
@@ -162,7 +175,7 @@ static enum bus_submit submit(struct publish_job *j, struct publish_request *r)
             .refresh_contest = refresh ? e->contest : STR_NONE,
             .idem = str_of(j->key.hex),
             .digest = str_of(j->digest),
-            .result = str_of(j->answer),
+            .result = buf_str(&j->answer),
             .wait_ms = keyed ? KEYED_WAIT_MS : b->settings.publish_wait_ms,
             .keep = r->form == PUBLISH_GRADER,
         };
@@ -183,7 +196,14 @@ static void publish(struct publish_job *j)
         fail(j, no_memory ? 503 : 400, no_memory ? "out of memory" : error);
         return;
     }
-    name_event(j, r);
+    if (!name_event(j, r)) {
+        fail(j, 503, "out of memory");
+        return;
+    }
+    if (is_dry_run(j)) {
+        accept_with(j, buf_str(&j->answer));
+        return;
+    }
     log_event(b, j, r);
     note_refused_names(b, j, r);
     switch (submit(j, r)) {
@@ -229,7 +249,7 @@ void broadcast_post(struct broadcast *b, struct http_exchange *x)
     j->exchange = x;
     j->begun_us = clock_mono_us();
     struct str key = x->head->idempotency_key;
-    if (!key.p || take_key(j, key)) {
+    if (!key.p || is_dry_run(j) || take_key(j, key)) {
         publish(j);
     }
 }

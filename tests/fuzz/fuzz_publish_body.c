@@ -4,6 +4,7 @@
 #include <yyjson.h>
 
 #include "proto/publish_body.h"
+#include "proto/publish_review.h"
 #include "proto/utf8.h"
 #include "publisher/scoreboard_body.h"
 #include "tests/fuzz/fuzz.h"
@@ -73,6 +74,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
             MUST(topic_kind_of(topic_name_str(&r->topics[i]), &kind));
         }
         look_at_event(&r->event);
+        struct buf review = {0};
+        publish_review(r, &review);
+        MUST(utf8_valid(buf_str(&review)));
+        buf_release(&review);
     } else {
         MUST(utf8_valid(str_of(error)));
     }

@@ -15,7 +15,7 @@ from pathlib import Path
 import redis
 
 from support.process import Process, program
-from support.redis_server import RedisServer
+from support.redis_server import SERVER, RedisServer
 from support.stack import Service, merged
 from support.users import token_of
 
@@ -95,7 +95,7 @@ class Server(RedisServer):
 
     async def launch(self):
         self.process = Process(self.name, [
-            "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+            SERVER, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
             "--dir", str(self.directory), "--repl-diskless-sync-delay", "0", *self.options],
             self.directory)
         await wait_for(self.is_loaded, START_LIMIT, self.name)
@@ -212,7 +212,7 @@ class World:
             f"port {sentinel.port}\nbind 127.0.0.1\ndir {sentinel.directory}\n"
             f"sentinel monitor chaos 127.0.0.1 {self.redis.port} 1\n"
             "sentinel down-after-milliseconds chaos 1000\nsentinel failover-timeout chaos 3000\n")
-        sentinel.process = Process(sentinel.name, ["redis-server", str(path), "--sentinel"],
+        sentinel.process = Process(sentinel.name, [SERVER, str(path), "--sentinel"],
                                    sentinel.directory)
         await wait_for(sentinel.is_loaded, START_LIMIT, sentinel.name)
         await sentinel.call("SENTINEL", "DEBUG", "INFO-PERIOD", "500")

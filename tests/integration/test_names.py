@@ -9,7 +9,7 @@ import pytest
 from support import process, users
 from support.dns_server import DnsServer
 from support.process import Process, wait_until
-from support.redis_server import RedisServer
+from support.redis_server import SERVER, RedisServer
 from support.stack import Service, Stack
 
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
@@ -63,7 +63,7 @@ def publisher_of(tmp_path, certificates, files):
             redis_server.start()
         else:
             redis_server.process = Process(
-                "redis", ["redis-server", "--port", str(redis_server.port), "--bind", *addresses,
+                "redis", [SERVER, "--port", str(redis_server.port), "--bind", *addresses,
                           "--save", "", "--dir", str(tmp_path)], tmp_path)
         publisher = start_publisher(tmp_path, certificates, files, host, redis_server)
         started.append(publisher)

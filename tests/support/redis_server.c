@@ -83,7 +83,8 @@ static void run_server(const struct redis_server *s, const char *const *args)
         dup2(null, 2) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
         _exit(126);
     }
-    (void)execvp(argv[0], (char *const *)argv);
+    const char *other = getenv("BROADCASTER_REDIS_SERVER");
+    (void)execvp(other ? other : argv[0], (char *const *)argv);
     _exit(127);
 }
 

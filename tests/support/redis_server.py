@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A private redis-server: loopback only, a port of its own, nothing on disk."""
+import os
+
 import redis
 
 from .process import LIMIT, Process, free_port, wait_until
+
+
+# Another one than the system's: those of tools/deps --servers.
+SERVER = os.environ.get("BROADCASTER_REDIS_SERVER", "redis-server")
 
 
 class RedisServer:
@@ -20,7 +26,7 @@ class RedisServer:
 
     def start(self):
         self.process = Process(
-            "redis", ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
+            "redis", [SERVER, "--port", str(self.port), "--bind", "127.0.0.1",
                       "--save", "", "--appendonly", "no", "--dir", str(self.directory),
                       "--daemonize", "no", *self.options], self.directory)
         wait_until(self.is_up, what="redis-server")

@@ -178,6 +178,14 @@ static void publish(struct fixture *f, struct str channel, struct str payload)
     COMMAND(f, STR("PUBLISH"), channel, payload);
 }
 
+/* Redis 8 and Valkey answer a PUBLISH before its message, when both go to one connection. */
+static void assert_seen(const struct fixture *f, const char *redis7, const char *redis8)
+{
+    if (strcmp(f->seen, redis7) != 0) {
+        assert_string_equal(redis8, f->seen);
+    }
+}
+
 static void messages_come_to_subscribed_channels_only(void **state)
 {
     struct fixture *f = *state;
@@ -189,13 +197,13 @@ static void messages_come_to_subscribed_channels_only(void **state)
     publish(f, STR("c"), STR("2"));
     publish(f, STR("b"), STR("3"));
     WAIT_UNTIL(f, f->answers == 3);
-    assert_string_equal("+a +b a=1 1 0 b=3 1 ", f->seen);
+    assert_seen(f, "+a +b a=1 1 0 b=3 1 ", "+a +b 1 a=1 0 1 b=3 ");
     f->seen[0] = '\0';
     assert_true(redis_link_unsubscribe(f->link, names, 1));
     publish(f, STR("a"), STR("4"));
     publish(f, STR("b"), STR("5"));
     WAIT_UNTIL(f, f->answers == 5);
-    assert_string_equal("0 b=5 1 ", f->seen);
+    assert_seen(f, "0 b=5 1 ", "0 1 b=5 ");
 }
 
 static void replies_stay_in_order_around_subscriptions(void **state)
@@ -245,7 +253,7 @@ static void thousand_names_are_subscribed_and_left_again(void **state)
     publish(f, names[N - 1], STR("x"));
     publish(f, names[9], STR("y"));
     WAIT_UNTIL(f, f->answers == 3);
-    assert_string_equal("? 0 channel/number/9=y 1 ", f->seen);
+    assert_seen(f, "? 0 channel/number/9=y 1 ", "? 0 1 channel/number/9=y ");
 }
 
 static void error_on_a_subscribed_connection_ends_it_with_the_error(void **state)

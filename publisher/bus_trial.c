@@ -12,6 +12,8 @@ static void on_answer(const struct redis_reply *r, void *arg)
     }
     if (r->type == REPLY_ERROR) {
         bus_trial_refused(t, redis_error_of(r));
+    } else if (str_eq(redis_reply_text_at(r, 0), STR("unheard"))) {
+        bus_trial_refused(t, REDIS_ERROR_DENIED);
     } else {
         t->state = TRIAL_PASSED;
     }

@@ -23,32 +23,65 @@ static struct str join(struct buf *b, struct str first, struct str second, struc
 
 static size_t names_size(const struct bus_event *e, struct str prefix)
 {
-    size_t n = prefix.n + e->state.n + e->refresh_contest.n;
+    size_t n = e->state.n + e->refresh_contest.n + e->digest.n + e->result.n;
     for (size_t i = 0; i < e->n_topics; i++) {
-        n += prefix.n + 1 + e->topics[i].n;
+        n += TOPIC_KEYS * (prefix.n + 1 + e->topics[i].n) + TOPIC_KEYS_SUFFIX_BYTES;
     }
-    return n + prefix.n + sizeof(":idem:") + e->idem.n + e->digest.n + e->result.n;
+    n += prefix.n + sizeof(":idem:") + e->idem.n;
+    n += prefix.n + sizeof(":refresh:due");
+    return n + prefix.n + sizeof(":refresh:") + e->refresh_contest.n + sizeof(":");
+}
+
+static void add_topic_keys(struct bus_write *w, struct str prefix, const struct topic_name *topic)
+{
+    struct buf *b = &w->names;
+    size_t n = prefix.n + 1 + topic->n;
+    for (size_t i = 0; i < TOPIC_KEYS; i++) {
+        size_t start = b->n;
+        (void)join(b, prefix, STR(":"), topic_name_str(topic));
+        buf_add(b, topic_key_suffix(i));
+        w->argv[w->n_keys++] = (struct str){b->p + start, b->n - start};
+    }
+    w->topics[w->n_topics++] = (struct str){w->argv[w->n_keys - 1].p, n};
+}
+
+static void add_keys(struct bus_write *w, const struct bus_event *e, struct str prefix)
+{
+    struct buf *b = &w->names;
+    for (size_t i = 0; i < e->n_topics; i++) {
+        add_topic_keys(w, prefix, &e->topics[i]);
+    }
+    if (e->idem.n > 0) {
+        w->argv[w->n_keys++] = join(b, prefix, STR(":idem:"), e->idem);
+    }
+    if (e->refresh_contest.n > 0) {
+        w->argv[w->n_keys++] = join(b, prefix, STR(":refresh:"), STR("due"));
+        /* As refresh.lua: `due` is the list's own name. */
+        struct str own = str_eq(e->refresh_contest, STR("due")) ? STR("due:") : e->refresh_contest;
+        w->argv[w->n_keys++] = join(b, prefix, STR(":refresh:"), own);
+    }
 }
 
 static void fill(struct bus_write *w, const struct bus_event *e, struct str prefix)
 {
+    static const struct str counts[TOPIC_KINDS + 1] = {{"0", 1}, {"1", 1}, {"2", 1},
+                                                       {"3", 1}, {"4", 1}, {"5", 1}};
     struct buf *b = &w->names;
-    for (size_t i = 0; i < e->n_topics; i++) {
-        w->argv[i] = join(b, prefix, STR(":"), topic_name_str(&e->topics[i]));
-    }
-    w->n_keys = e->n_topics;
-    struct str *arg = w->argv + e->n_topics;
+    add_keys(w, e, prefix);
+    struct str *arg = w->argv + w->n_keys;
     arg[ARG_STATE] = e->marker ? join(b, e->state, STR_NONE, STR_NONE) : STR_NONE;
     arg[ARG_REFRESH_CONTEST] = join(b, e->refresh_contest, STR_NONE, STR_NONE);
-    arg[ARG_PREFIX] = join(b, prefix, STR_NONE, STR_NONE);
+    arg[ARG_TOPICS] = counts[w->n_topics];
+    arg[ARG_FIRST_IS_ALL] = str_eq(topic_name_str(&e->topics[0]), STR("all")) ? STR("1") : STR("");
     arg[ARG_IDEM_MS] = idem_ms;
     w->keyed = e->idem.n > 0;
     if (w->keyed) {
-        arg[ARG_IDEM] = join(b, prefix, STR(":idem:"), e->idem);
+        arg[ARG_IDEM] = STR("1");
         arg[ARG_DIGEST] = join(b, e->digest, STR_NONE, STR_NONE);
         arg[ARG_RESULT] = join(b, e->result, STR_NONE, STR_NONE);
     }
 }
+_Static_assert(TOPIC_KINDS == 5, "counts[] in fill()");
 
 struct bus_write *bus_write_create(const struct bus_event *e, struct str prefix)
 {

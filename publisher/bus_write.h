@@ -9,6 +9,7 @@
 #include "common/buf.h"
 #include "common/list.h"
 #include "proto/position.h"
+#include "proto/topic_keys.h"
 #include "publisher/bus_writer.h"
 
 enum bus_write_argument { /* after the keys; see publish.lua */
@@ -24,9 +25,13 @@ enum bus_write_argument { /* after the keys; see publish.lua */
                           ARG_RESULT,
                           ARG_IDEM_MS,
                           ARG_REFRESH_CONTEST,
-                          ARG_PREFIX,
+                          ARG_TOPICS,
+                          ARG_FIRST_IS_ALL,
                           BUS_WRITE_ARGUMENTS
 };
+
+/* Of each topic; the idempotency key; the list of refreshes, and the contest's own. */
+enum { BUS_WRITE_KEYS_MAX = TOPIC_KINDS * TOPIC_KEYS + 1 + 2 };
 
 enum bus_write_state {
     BUS_WRITE_WAITING, /* never sent */
@@ -52,8 +57,9 @@ struct bus_write {
     struct buf envelope, marker; /* owned */
     struct buf names;            /* owned; most arguments point into it */
     char epoch[EPOCH_LEN + 1];
-    size_t n_keys;
-    struct str argv[TOPIC_KINDS + BUS_WRITE_ARGUMENTS];
+    size_t n_topics, n_keys;
+    struct str topics[TOPIC_KINDS]; /* their names in Redis */
+    struct str argv[BUS_WRITE_KEYS_MAX + BUS_WRITE_ARGUMENTS];
 };
 
 /* NULL: out of memory, and *e is untouched; else it took over envelope and marker. */

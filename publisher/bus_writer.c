@@ -94,6 +94,37 @@ static void on_renewed(const struct redis_reply *r, void *arg)
     renew(w);
 }
 
+static bool send_renewals(struct bus_writer *w, const struct moves_batch *batch)
+{
+    char epoch[EPOCH_LEN + 1], ages[MOVES_BATCH_MAX][24];
+    struct str argv[(TOPIC_KEYS + 1) * MOVES_BATCH_MAX + 1];
+    struct buf names = {0};
+    size_t size = 0, n = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        size += TOPIC_KEYS * batch->names[i].n + TOPIC_KEYS_SUFFIX_BYTES;
+    }
+    if (!buf_reserve(&names, size)) {
+        return false;
+    }
+    for (size_t i = 0; i < batch->n * TOPIC_KEYS; i++) {
+        size_t start = names.n;
+        buf_add(&names, batch->names[i / TOPIC_KEYS]);
+        buf_add(&names, topic_key_suffix(i % TOPIC_KEYS));
+        argv[n++] = (struct str){names.p + start, names.n - start};
+    }
+    (void)snprintf(epoch, sizeof(epoch), "%016" PRIx64, random_u64());
+    argv[n++] = str_of(epoch);
+    for (size_t i = 0; i < batch->n; i++) {
+        (void)snprintf(ages[i], sizeof(ages[i]), "%" PRIu64, batch->ages_ms[i]);
+        argv[n++] = str_of(ages[i]);
+    }
+    const struct redis_asker who = {.fn = on_renewed, .arg = w};
+    bool sent =
+        redis_link_eval(w->link, &w->renew, &who, (int)(batch->n * TOPIC_KEYS), (int)n, argv);
+    buf_release(&names);
+    return sent;
+}
+
 /* What was acknowledged elsewhere becomes a reset, some topics at a time. */
 static void renew(struct bus_writer *w)
 {
@@ -101,18 +132,7 @@ static void renew(struct bus_writer *w)
     if (w->stopping || !may_send(w) || !bus_moves_take(&w->moves, loop_now_ms(w->loop), &batch)) {
         return;
     }
-    char epoch[EPOCH_LEN + 1], ages[MOVES_BATCH_MAX][24];
-    struct str argv[2 * MOVES_BATCH_MAX + 1];
-    size_t n = batch.n;
-    memcpy(argv, batch.names, n * sizeof(*argv));
-    (void)snprintf(epoch, sizeof(epoch), "%016" PRIx64, random_u64());
-    argv[n] = str_of(epoch);
-    for (size_t i = 0; i < n; i++) {
-        (void)snprintf(ages[i], sizeof(ages[i]), "%" PRIu64, batch.ages_ms[i]);
-        argv[n + 1 + i] = str_of(ages[i]);
-    }
-    const struct redis_asker who = {.fn = on_renewed, .arg = w};
-    if (!redis_link_eval(w->link, &w->renew, &who, (int)n, (int)(2 * n + 1), argv)) {
+    if (!send_renewals(w, &batch)) {
         bus_moves_settle(&w->moves, false);
     }
 }
@@ -133,6 +153,14 @@ static void on_kept_tick(void *arg)
     pump(w);
 }
 
+/* The right to publish was taken away since the trial: nothing more is sent until it is back. */
+static void on_unheard(struct bus_writer *w, struct str error)
+{
+    w->metrics->redis_denied++;
+    log_error("redis wrote an event and refused to publish it", LF_S("error", error));
+    bus_trial_refused(&w->trial, REDIS_ERROR_DENIED);
+}
+
 static void on_executed(struct bus_writer *w, struct bus_write *e, const struct redis_reply *r)
 {
     struct str word = redis_reply_text_at(r, 0);
@@ -143,6 +171,8 @@ static void on_executed(struct bus_writer *w, struct bus_write *e, const struct 
     }
     if (str_eq(word, STR("ok"))) {
         outcome = BUS_WRITTEN;
+    } else if (str_eq(word, STR("unheard"))) {
+        outcome = BUS_WRITTEN; /* gateways find it in the log */
     } else if (str_eq(word, STR("again")) && kept.n > 0) {
         outcome = BUS_REPEATED;
     } else if (str_eq(word, STR("conflict"))) {
@@ -152,7 +182,10 @@ static void on_executed(struct bus_writer *w, struct bus_write *e, const struct 
     }
     if (outcome == BUS_WRITTEN || outcome == BUS_REPEATED) {
         w->trial.state = TRIAL_PASSED;
-        bus_moves_note(&w->moves, e->argv, e->n_keys, loop_now_ms(w->loop));
+        if (str_eq(word, STR("unheard"))) {
+            on_unheard(w, kept);
+        }
+        bus_moves_note(&w->moves, e->topics, e->n_topics, loop_now_ms(w->loop));
     }
     bus_backlog_tell(&w->backlog, e, outcome, outcome == BUS_REPEATED ? kept : STR_NONE);
     bus_backlog_drop(&w->backlog, e);
@@ -285,6 +318,9 @@ static void on_trial(const struct redis_reply *r, void *arg)
     if (r->type == REPLY_ERROR) {
         count_error(w, r);
         log_error("redis refused an event", LF_S("error", r->text));
+    } else if (w->trial.state == TRIAL_DENIED) { /* a PUBLISH */
+        w->metrics->redis_denied++;
+        log_error("redis refused an event", LF_S("error", redis_reply_text_at(r, 1)));
     }
     renew(w);
     pump(w);

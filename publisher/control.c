@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -26,9 +27,10 @@ enum control_argument { /* after the keys; see control.lua */
                         ARG_CONTEST,
                         ARG_ADMIN,
                         ARG_EXPIRES,
+                        ARG_CHANNEL,
                         CONTROL_ARGUMENTS
 };
-enum { KEYS_MAX = 2 };
+enum { KEYS_MAX = 3 };
 
 struct control {
     struct redis_link *link;     /* borrowed */
@@ -42,7 +44,7 @@ struct control_job {
     uint64_t *counter;              /* of control's metrics */
     const char *answer;             /* the body of a 200 */
     unsigned attempts;
-    struct buf channel, board, message, contest; /* owned */
+    struct buf names, board, message, contest; /* owned */
     char expires[24];
     int n_keys;
     struct str argv[KEYS_MAX + CONTROL_ARGUMENTS];
@@ -50,7 +52,7 @@ struct control_job {
 
 static void job_free(struct control_job *j)
 {
-    buf_release(&j->channel);
+    buf_release(&j->names);
     buf_release(&j->board);
     buf_release(&j->message);
     buf_release(&j->contest);
@@ -120,18 +122,21 @@ static struct control_job *job_create(struct control *c, struct http_exchange *x
     j->exchange = x;
     j->counter = counter;
     j->answer = answer;
-    buf_addf(&j->channel, "%s:control", c->prefix);
+    buf_addf(&j->names, "%s:control:seq%s:control:log", c->prefix, c->prefix);
     return j;
 }
 
 /* Puts the arguments together. To be called when all buffers are complete. */
 static void run(struct control_job *j, bool is_admin)
 {
-    if (j->channel.failed || j->board.failed || j->message.failed || j->contest.failed) {
+    if (j->names.failed || j->board.failed || j->message.failed || j->contest.failed) {
         fail(j, 503, "out of memory");
         return;
     }
-    j->argv[j->n_keys++] = buf_str(&j->channel);
+    const size_t each = j->names.n / 2;
+    const struct str names = buf_str(&j->names); /* P:control:seq and P:control:log */
+    j->argv[j->n_keys++] = (struct str){names.p, each};
+    j->argv[j->n_keys++] = str_after(names, each);
     if (j->board.n > 0) {
         j->argv[j->n_keys++] = buf_str(&j->board);
     }
@@ -141,6 +146,7 @@ static void run(struct control_job *j, bool is_admin)
     arg[ARG_CONTEST] = buf_str(&j->contest);
     arg[ARG_ADMIN] = is_admin ? STR("1") : STR("0");
     arg[ARG_EXPIRES] = str_of(j->expires);
+    arg[ARG_CHANNEL] = (struct str){names.p, each - strlen(":seq")};
     send_job(j);
 }
 

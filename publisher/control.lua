@@ -2,19 +2,18 @@
 -- control.lua: one command to all gateways, numbered, logged and published in one step; with the
 -- scoreboard token that it is about. See proto/control.md.
 --
--- KEYS: 1 P:control (the channel; beside it stand P:control:seq and P:control:log)
---       2 P:scoreboard:<token>, or absent
+-- KEYS: 1 P:control:seq    2 P:control:log    3 P:scoreboard:<token>, or absent
 -- ARGV: 1 the message, a JSON object without "seq"     2 most entries of the log
 --       3 contest, or "" = delete the token    4 "1": it shows what admins see    5 when it ends
+--       6 P:control, the channel
 -- Returns the number.
 --
 -- As in publish.lua: first what can fail, then the writes, PUBLISH at the end. A command that takes
 -- access away must not fail because Redis is full. Redis refuses what may take memory only as long as
 -- a script has written nothing (all versions from 6.2 on; those before 7 know no `allow-oom`), and
 -- never refuses XTRIM, which makes room first.
-local control, board = KEYS[1], KEYS[2]
-local log = control .. ':log'
-local last = redis.call('GET', control .. ':seq')
+local sequence, log, board = KEYS[1], KEYS[2], KEYS[3]
+local last = redis.call('GET', sequence)
 local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
 local seq = (tonumber(last) or 0) + 1
 if newest[1] then
@@ -27,7 +26,7 @@ local message = '{"seq":' .. number .. ',' .. string.sub(ARGV[1], 2)
 if not board or ARGV[3] == '' then
     redis.call('XTRIM', log, 'MAXLEN', '~', ARGV[2])
 end
-redis.call('SET', control .. ':seq', number)
+redis.call('SET', sequence, number)
 if board then
     redis.call('DEL', board)
     if ARGV[3] ~= '' then
@@ -36,5 +35,5 @@ if board then
     end
 end
 redis.call('XADD', log, 'MAXLEN', '~', ARGV[2], '0-' .. number, 'm', message)
-redis.call('PUBLISH', control, message)
+redis.call('PUBLISH', ARGV[6], message)
 return seq

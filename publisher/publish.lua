@@ -1,16 +1,19 @@
 -- SPDX-License-Identifier: MIT
 -- publish.lua: one event onto all its topics of this server, all or nothing.
 --
--- KEYS: the topics' names in Redis (`P:all`, `P:contest/a` …). Beside a topic's name T
---       stand T:pos, T:log and T:state:<kind> (docs/architecture.md). `all` has no log.
+-- KEYS: four of each topic: T:pos, T:log, T:state:public, T:state:private (docs/architecture.md); T,
+--       the channel, is what stands before `:pos`. Then, with an idempotency key, its name in Redis.
+--       Then, when a scoreboard is to be refreshed, P:refresh:due and P:refresh:<contest>.
+--       Nothing else is touched, and no key's name is made here: some services refuse that.
 -- ARGV:  1 epoch to use if one must be minted        2 envelope
 --        3 marker that stands for it in logs, or ""  4 kind of state ("public", "private"), or ""
 --        5 most events of a log    6 most ms of a log    7 most bytes of a log
---        8 idempotency key's name in Redis, or ""    9 digest of the request
+--        8 "1": there is an idempotency key          9 digest of the request
 --       10 result to keep                           11 ms to keep it
 --       12 contest whose scoreboard is to be refreshed, or ""
---       13 prefix P
--- Returns {"ok"}, {"again", kept result} or {"conflict"}.
+--       13 how many topics    14 "1": the first topic is `all`, which has no log
+-- Returns {"ok"}, {"again", kept result}, {"conflict"}, or {"unheard", error}: written, but a PUBLISH
+-- was refused.
 --
 -- Redis does not roll a failed script back. So: first everything that can fail (a wrong type, a
 -- refused read), then the writes (the very first of them meets READONLY or OOM, before anything
@@ -33,8 +36,11 @@ local history = id('run_id:') .. ':' .. id('master_replid:')
 
 -- A result is kept with the history in which it was written: a failover may bring it along, but the
 -- log that holds the event ends with the epoch. So there the event is written once more.
-local idem, digest = ARGV[8], ARGV[9]
-local kept = idem ~= '' and call('GET', idem)
+local n_topics = tonumber(ARGV[13])
+local idem = ARGV[8] == '1' and KEYS[4 * n_topics + 1]
+local refresh_key = 4 * n_topics + (idem and 2 or 1)
+local digest = ARGV[9]
+local kept = idem and call('GET', idem)
 if kept then
     local at = #digest + 1
     local is_dated = string.sub(kept, at, at) == '@'
@@ -52,7 +58,6 @@ local now_text = string.format('%d', now)
 local envelope, marker, state = ARGV[2], ARGV[3], ARGV[4]
 local max_events, max_ms, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local life = max_ms + math.ceil(max_ms / 16) -- of a log; prolonged when less than max_ms is left
-local all = ARGV[13] .. ':all'
 
 -- T:pos `l`: the last offset when it was written; the bytes of all entries so far; of the oldest
 -- entry its offset, the bytes of all before it, its time; when the log expires. Somebody may have
@@ -60,12 +65,13 @@ local all = ARGV[13] .. ':all'
 local LOG, LOG_BYTES = '>I8I8I8I8I8I8', 48
 local MAX_OFFSET = 9007199254740991 -- numbers are exact below 2^53
 
-local function read_topic(name)
-    local pos = name .. ':pos'
+local function read_topic(i)
+    local k = 4 * i - 3
+    local pos = KEYS[k]
     local f = call('HMGET', pos, 'e', 'r', 'o', 'l')
     local epoch, offset, l = f[1], tonumber(f[3]) or 0, f[4]
     local mint = not epoch or f[2] ~= history
-    local logged = name ~= all
+    local logged = i > 1 or ARGV[14] ~= '1'
     local written, bytes, first, before, oldest, expires = 0, 0, 1, 0, now, 0
     if mint then
         epoch, offset = ARGV[1], 0
@@ -80,21 +86,22 @@ local function read_topic(name)
         local more = logged and tonumber(call('HMGET', pos, 'b')[1]) or 0
         bytes, oldest, expires = math.max(bytes + more, before), 0, 0
     end
-    return {name = name, pos = pos, logged = logged, mint = mint, epoch = epoch, offset = offset,
+    return {name = string.sub(pos, 1, -5), pos = pos, log = KEYS[k + 1], public = KEYS[k + 2],
+        private = KEYS[k + 3], logged = logged, mint = mint, epoch = epoch, offset = offset,
         bytes = bytes, first = first, before = before, oldest = oldest, expires = expires,
         inherited = inherited, message = false}
 end
 
 local topics = {}
-for i, name in ipairs(KEYS) do
-    topics[i] = read_topic(name)
+for i = 1, n_topics do
+    topics[i] = read_topic(i)
     if not topics[i] then
-        return redis.error_reply('ERR no position can follow the one in ' .. name .. ':pos')
+        return redis.error_reply('ERR no position can follow the one in ' .. KEYS[4 * i - 3])
     end
 end
 local refresh_due
-if ARGV[12] ~= '' and not call('ZSCORE', ARGV[13] .. ':refresh:due', ARGV[12]) then
-    local wait = call('PTTL', ARGV[13] .. ':refresh:' .. ARGV[12])
+if ARGV[12] ~= '' and not call('ZSCORE', KEYS[refresh_key], ARGV[12]) then
+    local wait = call('PTTL', KEYS[refresh_key + 1])
     refresh_due = now + math.max(wait, 0)
 end
 
@@ -155,11 +162,11 @@ local function save_position(t, log, offset)
 end
 
 local function append(t)
-    local log = t.name .. ':log'
+    local log = t.log
     if t.mint then
         -- HSET first: a full Redis refuses it, but not DEL.
         call('HSET', t.pos, 'e', t.epoch, 'r', history, 'm', now_text, 'b', '0', 'b0', '0')
-        call('DEL', log, t.name .. ':state:public', t.name .. ':state:private')
+        call('DEL', log, t.public, t.private)
     end
     t.offset = t.offset + 1
     local offset = string.format('%d', t.offset)
@@ -173,7 +180,7 @@ local function append(t)
         end
         if state ~= '' then
             -- Longer than its marker can stand in the log.
-            call('SET', t.name .. ':state:' .. state, t.message, 'PX', 2 * life + 60000)
+            call('SET', state == 'public' and t.public or t.private, t.message, 'PX', 2 * life + 60000)
         end
     end
     save_position(t, log, offset)
@@ -183,12 +190,14 @@ for _, t in ipairs(topics) do
     append(t)
 end
 if refresh_due then
-    call('ZADD', ARGV[13] .. ':refresh:due', string.format('%d', refresh_due), ARGV[12])
+    call('ZADD', KEYS[refresh_key], string.format('%d', refresh_due), ARGV[12])
 end
-if idem ~= '' then
+if idem then
     call('SET', idem, digest .. '@' .. history .. ' ' .. ARGV[10], 'PX', ARGV[11])
 end
+local refused
 for _, t in ipairs(topics) do
-    call('PUBLISH', t.name, t.message)
+    local heard = redis.pcall('PUBLISH', t.name, t.message)
+    refused = refused or type(heard) == 'table' and heard.err
 end
-return {'ok'}
+return refused and {'unheard', refused} or {'ok'}

@@ -3,7 +3,7 @@
 -- topics. Whoever was told the present epoch, or that there is nothing yet, before that does not
 -- know that they are lost: the topics get a new epoch, hence everybody a reset.
 --
--- KEYS: the topics' names in Redis (as in publish.lua)
+-- KEYS: four of each topic: T:pos, T:log, T:state:public, T:state:private
 -- ARGV: 1 epoch to use     2… how many ms ago each topic's last event was acknowledged elsewhere
 -- Returns how many topics were renewed.
 --
@@ -24,8 +24,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Known to the second: its end, since nothing was acknowledged elsewhere while this server started.
 local started = (time[1] - tonumber(string.match(server, 'uptime_in_seconds:(%d+)')) + 1) * 1000
 local renewed = 0
-for i, name in ipairs(KEYS) do
-    local pos = name .. ':pos'
+for i = 1, #KEYS / 4 do
+    local pos, log, public, private = KEYS[4 * i - 3], KEYS[4 * i - 2], KEYS[4 * i - 1], KEYS[4 * i]
     local f = redis.call('HMGET', pos, 'r', 'm')
     local begun = started
     if f[1] == history then
@@ -39,7 +39,7 @@ for i, name in ipairs(KEYS) do
         -- HSET first: a full Redis refuses it, but not DEL.
         redis.call('HSET', pos, 'e', ARGV[1], 'o', '1', 'b0', '1', 'r', history, 'm',
             string.format('%d', now), 'b', '0', 'l', '')
-        redis.call('DEL', name .. ':log', name .. ':state:public', name .. ':state:private')
+        redis.call('DEL', log, public, private)
         redis.call('PEXPIRE', pos, 604800000)
         renewed = renewed + 1
     end

@@ -16,6 +16,7 @@
 #include "common/strmap.h"
 #include "gateway/bus/topic_names.h"
 #include "gateway/gw_metrics.h"
+#include "proto/topic_keys.h"
 
 #define PROBE_EVERY_MS 5000
 #define PROBE_LIMIT_MS 15000   /* a probe must have come back within */
@@ -321,12 +322,20 @@ static const struct redis_link_handler reader_handler = {
 bool bus_server_eval(struct bus_server *b, struct str name, const struct redis_asker *who, int argc,
                      const struct str *argv)
 {
-    char key[NAME_MAX_BYTES], era[NAME_MAX_BYTES];
-    struct str all[9] = {{key, full_name(b, name, key)}, {era, full_name(b, STR("era"), era)}};
-    enum { KEYS = 2 };
-    if (all[0].n == 0 || all[1].n == 0 || argc > (int)ARRAY_LEN(all) - KEYS) {
+    enum { KEYS = TOPIC_KEYS + 1, ARGUMENTS_MAX = 7 };
+    char keys[KEYS][NAME_MAX_BYTES];
+    struct str all[KEYS + ARGUMENTS_MAX];
+    size_t n = full_name(b, name, keys[0]);
+    if (n == 0 || n + TOPIC_KEYS_SUFFIX_BYTES > NAME_MAX_BYTES || argc > ARGUMENTS_MAX) {
         return false;
     }
+    for (size_t i = 0; i < TOPIC_KEYS; i++) {
+        struct str suffix = topic_key_suffix(i);
+        memmove(keys[i], keys[0], n);
+        memcpy(keys[i] + n, suffix.p, suffix.n);
+        all[i] = (struct str){keys[i], n + suffix.n};
+    }
+    all[TOPIC_KEYS] = (struct str){keys[TOPIC_KEYS], full_name(b, STR("era"), keys[TOPIC_KEYS])};
     memcpy(all + KEYS, argv, (size_t)argc * sizeof(*argv));
     return redis_link_eval(b->reader, b->o.topic_script, who, KEYS, argc + KEYS, all);
 }

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- topic.lua: a topic's position and a page of its log in one atomic answer. It only reads.
 --
--- KEYS: 1 the topic's name in Redis (T; beside it stand T:pos, T:log, T:state:<kind>)
---       2 P:era, random text that publishers write when it is missing: it tells a server that was
+-- KEYS: 1 T:pos    2 T:log    3 T:state:public    4 T:state:private
+--       5 P:era, random text that publishers write when it is missing: it tells a server that was
 --         emptied from what it was before
 -- ARGV: 1 offset after which to read      2 last offset wanted, 0 = the newest
 --       3 most entries of the page, 0 = position only     4 most bytes of the page
@@ -17,8 +17,7 @@
 -- written for it, so asking costs Redis no memory. What a client is told then has "nothing yet" of
 -- this history as its epoch (element 6). An epoch whose `base` is 0 began after that with offset 1;
 -- one that replaced another (renew.lua) has a larger base, and never follows "nothing yet".
-local name = KEYS[1]
-local pos, log = name .. ':pos', name .. ':log'
+local pos, log = KEYS[1], KEYS[2]
 local info = redis.pcall('INFO', 'server', 'replication')
 if type(info) ~= 'string' then
     info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication') -- before Redis 7
@@ -28,7 +27,7 @@ local function id(name)
     return string.sub(info, before + 1, before + 40)
 end
 local history = id('run_id:') .. ':' .. id('master_replid:')
-local era = KEYS[2] and redis.call('GET', KEYS[2]) or ''
+local era = redis.call('GET', KEYS[5]) or ''
 local nothing = string.sub(redis.sha1hex(history .. ' ' .. era), 1, 8) .. '00000000'
 
 local time = redis.pcall('TIME') -- refused to users of an earlier ACL
@@ -59,8 +58,8 @@ while #entries < count and bytes < max_bytes do
 end
 local public, private = '', ''
 if ARGV[5] == '1' then
-    public = redis.call('GET', name .. ':state:public') or ''
-    private = redis.call('GET', name .. ':state:private') or ''
+    public = redis.call('GET', KEYS[3]) or ''
+    private = redis.call('GET', KEYS[4]) or ''
 end
 
 -- Entries stand in the order of their times, so the log is searched by halves. What it does not hold

@@ -20,6 +20,7 @@ PREFIX = "omegaup:events"
 ALL, TOPIC, OTHER = f"{PREFIX}:all", f"{PREFIX}:contest/a", f"{PREFIX}:user/ana"
 POS, LOG = f"{TOPIC}:pos", f"{TOPIC}:log"
 ERA, CONTROL = f"{PREFIX}:era", f"{PREFIX}:control"
+CONTROL_KEYS = [f"{CONTROL}:seq", f"{CONTROL}:log"]
 DUE, REFRESHING = f"{PREFIX}:refresh:due", f"{PREFIX}:refreshing"
 KEPT = f"{PREFIX}:idem:0123"
 LOG_ACCOUNT = ">6Q"  # publish.lua says what of
@@ -35,6 +36,16 @@ def server(tmp_path_factory):
     server.kill()
 
 
+def keys_of(*topics):
+    """What the scripts have in KEYS of these topics."""
+    return [f"{topic}{key}" for topic in topics
+            for key in (":pos", ":log", ":state:public", ":state:private")]
+
+
+def first_is_all(topics):
+    return "1" if topics[0] == ALL else ""
+
+
 class Scripts:
     def __init__(self, client):
         self.client = client
@@ -46,22 +57,24 @@ class Scripts:
         self.refresh_lua = client.register_script(REFRESH_LUA)
 
     def publish(self, topics=(ALL, TOPIC), size=100, events=1000, ms=600000, max_bytes=8388608):
-        answer = self.publish_lua(topics, [f"{next(self.epochs):016x}", b"x" * size, "", "", events,
-                                           ms, max_bytes, "", "", "", "300000", "", PREFIX])
+        answer = self.publish_lua(
+            keys_of(*topics), [f"{next(self.epochs):016x}", b"x" * size, "", "", events, ms, max_bytes,
+                               "", "", "", "300000", "", len(topics), first_is_all(topics)])
         assert answer == [b"ok"]
 
     def publish_with_key(self, digest, result):
-        return self.publish_lua([ALL, TOPIC], [f"{next(self.epochs):016x}", b"x", "", "", 1000, 600000,
-                                               8388608, KEPT, digest, result, "300000", "", PREFIX])
+        return self.publish_lua([*keys_of(ALL, TOPIC), KEPT],
+                                [f"{next(self.epochs):016x}", b"x", "", "", 1000, 600000, 8388608,
+                                 "1", digest, result, "300000", "", 2, "1"])
 
     def position(self):
         return self.read()[:2]
 
     def read(self, count=0, moment=0):
-        return self.topic_lua([TOPIC, ERA], ["0", "0", count, "262144", "", moment])
+        return self.topic_lua([*keys_of(TOPIC), ERA], ["0", "0", count, "262144", "", moment])
 
     def renew(self, ms_ago, topics=(TOPIC,)):
-        return self.renew_lua(topics, [f"{next(self.epochs):016x}", *[ms_ago] * len(topics)])
+        return self.renew_lua(keys_of(*topics), [f"{next(self.epochs):016x}", *[ms_ago] * len(topics)])
 
     def entries(self):
         return [(int(number.decode()[2:]), fields) for number, fields in self.client.xrange(LOG)]
@@ -293,8 +306,8 @@ def test_full_redis_refuses_a_script_before_it_changes_anything(scripts, server,
     run = {"renew": lambda: scripts.renew(0),
            "refresh": lambda: scripts.refresh_lua([DUE, REFRESHING], [
                f"{PREFIX}:refresh:", "me", 1000, 1000, 5, "a", "held"]),
-           "grant": lambda: scripts.control_lua([CONTROL, f"{PREFIX}:scoreboard:T"], [
-               '{"type":"x"}', 100, "contest", "0", 4102444800])}.get(name, scripts.publish)
+           "grant": lambda: scripts.control_lua([*CONTROL_KEYS, f"{PREFIX}:scoreboard:T"], [
+               '{"type":"x"}', 100, "contest", "0", 4102444800, CONTROL])}.get(name, scripts.publish)
     with pytest.raises(redis.exceptions.ResponseError, match="OOM"):
         run()
     assert everything(scripts.client) == before
@@ -306,8 +319,10 @@ def test_full_redis_takes_access_away_all_the_same(scripts, full):
     full()
     with scripts.client.pubsub() as heard:
         heard.subscribe(CONTROL)
-        assert scripts.control_lua([CONTROL], ['{"type":"deauthenticate"}', 100, "", "", ""]) == 1
-        assert scripts.control_lua([CONTROL, board], ['{"type":"x"}', 100, "", "", ""]) == 2
+        assert scripts.control_lua(
+            CONTROL_KEYS, ['{"type":"deauthenticate"}', 100, "", "", "", CONTROL]) == 1
+        assert scripts.control_lua(
+            [*CONTROL_KEYS, board], ['{"type":"x"}', 100, "", "", "", CONTROL]) == 2
         messages = [m for m in (heard.get_message(timeout=5) for _ in range(3)) if m]
     assert [m["data"] for m in messages[1:]] == [b'{"seq":1,"type":"deauthenticate"}',
                                                  b'{"seq":2,"type":"x"}']

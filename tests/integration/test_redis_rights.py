@@ -71,6 +71,28 @@ def test_event_of_a_grader_is_written_once_when_the_right_to_publish_comes(stack
         assert {redis.xlen(name) for name in logs(redis_server)} == {1}
 
 
+def test_event_that_was_written_and_not_published_is_not_written_again(stack, redis_server):
+    grant(redis_server)
+    for service in stack.services:
+        service.start()
+    place = stack.place()
+    client = stack.ws("ana").subscribed(place.contest_channel)
+    grant(redis_server, "-publish")
+    backend = stack.backend()
+    form = events.grader_form(place, {"type": "run"}, public=True)
+    assert backend.post(form).status == 200  # it stands in the log
+    wait_until(lambda: stack.publisher.answers() == 503, what="/ready to tell of the missing right")
+    assert "redis wrote an event and refused to publish it" in stack.publisher.process.log()
+    assert backend.post(form).status == 503
+    grant(redis_server)
+    stack.publisher.wait_ready()
+    wait_until(lambda: stack.publisher.metrics()["broadcaster_kept_events"] == 0, what="the second")
+    with redis_server.client() as redis:
+        assert redis.xlen(f"omegaup:events:contest/{place.contest}:log") == 2
+    got = [client.recv(), client.recv()]  # the first by the gateway's own repair
+    assert [m["position"].rpartition(":")[2] for m in got] == ["1", "2"]
+
+
 @pytest.mark.parametrize("right", ["-subscribe", "-publish", "-evalsha", "-hmget"])
 def test_gateway_that_may_not_do_its_work_is_not_ready(stack, redis_server, right):
     grant(redis_server, right)

@@ -103,4 +103,4 @@ class FakeRedis:
 def page(epoch, last, *entries):
     """What topic.lua answers."""
     return array(bulk(epoch), bulk(last), array(*map(bulk, entries)), bulk(""), bulk(""),
-                 bulk("0123456700000000"), bulk("0"))
+                 bulk("0123456700000000"), bulk("0"), bulk("1700000000000000"), bulk(""))

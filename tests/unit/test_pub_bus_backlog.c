@@ -235,9 +235,24 @@ static void arguments_are_those_of_the_script(void **state)
     bus_write_prepare(e, history);
     assert_string_not_equal(e->epoch, first_epoch);
 
-    assert_int_equal(e->n_keys, 2);
-    assert_text(e->argv[0], "P:Q:all");
-    assert_text(e->argv[1], "P:Q:contest/a");
+    static const char *const keys[] = {"P:Q:all:pos",
+                                       "P:Q:all:log",
+                                       "P:Q:all:state:public",
+                                       "P:Q:all:state:private",
+                                       "P:Q:contest/a:pos",
+                                       "P:Q:contest/a:log",
+                                       "P:Q:contest/a:state:public",
+                                       "P:Q:contest/a:state:private",
+                                       "P:Q:idem:0f",
+                                       "P:Q:refresh:due",
+                                       "P:Q:refresh:a"};
+    assert_int_equal(e->n_keys, ARRAY_LEN(keys));
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        assert_text(e->argv[i], keys[i]);
+    }
+    assert_int_equal(e->n_topics, 2);
+    assert_text(e->topics[0], "P:Q:all");
+    assert_text(e->topics[1], "P:Q:contest/a");
     assert_text(argument(e, ARG_EPOCH), e->epoch);
     assert_text(argument(e, ARG_ENVELOPE), "E");
     assert_text(argument(e, ARG_MARKER), "M");
@@ -245,12 +260,13 @@ static void arguments_are_those_of_the_script(void **state)
     assert_text(argument(e, ARG_MAX_EVENTS), "1000");
     assert_text(argument(e, ARG_MAX_MS), "600000");
     assert_text(argument(e, ARG_MAX_BYTES), "8388608");
-    assert_text(argument(e, ARG_IDEM), "P:Q:idem:0f");
+    assert_text(argument(e, ARG_IDEM), "1");
     assert_text(argument(e, ARG_DIGEST), "dd");
     assert_text(argument(e, ARG_RESULT), "{}");
     assert_text(argument(e, ARG_IDEM_MS), "300000");
     assert_text(argument(e, ARG_REFRESH_CONTEST), "a");
-    assert_text(argument(e, ARG_PREFIX), "P:Q");
+    assert_text(argument(e, ARG_TOPICS), "2");
+    assert_text(argument(e, ARG_FIRST_IS_ALL), "1");
     bus_backlog_add(&f->backlog, e); /* which frees it */
 }
 

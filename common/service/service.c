@@ -19,7 +19,8 @@
 #include "common/service/online.h"
 #include "common/service/sd_notify.h"
 
-enum { LOOK_EVERY_MS = 50 };
+/* How soon a change of readiness is logged: waking up costs an idle process something. */
+enum { LOOK_UNREADY_MS = 50, LOOK_READY_MS = 1000 };
 
 struct service {
     const struct service_program *program; /* static */
@@ -222,7 +223,8 @@ static const char *look(struct service *s)
 
 static void on_look(void *arg)
 {
-    (void)look(arg);
+    struct service *s = arg;
+    timer_start_ms(&s->look, look(s) ? LOOK_UNREADY_MS : LOOK_READY_MS);
 }
 
 void service_answer_ready(struct admin_answer *a, void *arg)
@@ -342,7 +344,7 @@ static bool start(struct service *s, struct buf *out_reason)
     }
     commit(s, &a);
     s->unready = "";
-    timer_start_every_ms(&s->look, LOOK_EVERY_MS);
+    timer_start_ms(&s->look, LOOK_UNREADY_MS);
     return start_admin(s, out_reason) && s->program->start(s->app, out_reason);
 }
 

@@ -45,6 +45,7 @@ interface Seen {
 beforeAll(async () => {
   cpSync(join(dist, 'broadcaster-client.min.js'), join(folder, 'client.js'));
   writeFileSync(join(folder, 'index.html'), PAGE);
+  writeFileSync(join(folder, 'elsewhere.html'), '<!doctype html><title>elsewhere</title>');
   site = await Site.start(folder);
 });
 
@@ -136,6 +137,18 @@ test('a middlebox that forgets idle connections', async () => {
     ids.push(...(await post(2)));
     await expectAll(page, ids);
   }
+});
+
+test('a page out of the back/forward cache', async () => {
+  const page = await follow(world.stack.at.shared);
+  const before = await post(1);
+  await expectAll(page, before);
+  await page.goto(`${site.url}elsewhere.html`);
+  const meanwhile = await post(3);
+  // page.goBack() waits for a load, which there is none of.
+  await page.evaluate(() => history.back()).catch(() => {});
+  await page.waitForFunction(() => 'seen' in globalThis && (globalThis as unknown as { seen: Seen }).seen.ids.length > 0);
+  await expectAll(page, [...before, ...meanwhile, ...(await post(1))]);
 });
 
 test('a page that was frozen', async () => {

@@ -51,7 +51,9 @@ export function useWorld(): World {
   beforeAll(async () => {
     mkdirSync(artefacts, { recursive: true });
     stack = await Stack.start(directory, consoleDir);
-    browser = await chromium.launch({ executablePath, args, headless: true });
+    // Pages go into the back/forward cache, as in a browser that nobody drives.
+    const ignoreDefaultArgs = ['--disable-back-forward-cache'];
+    browser = await chromium.launch({ executablePath, args, ignoreDefaultArgs, headless: true });
   }, 120_000);
 
   afterEach(async () => {

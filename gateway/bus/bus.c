@@ -112,16 +112,20 @@ static int64_t parse_us(struct str s)
     return us;
 }
 
+/* What an answer does not have at its end it does not say. */
+enum { PAGE_STATES = 5, PAGE_NOTHING = 7 };
+
 static bool parse_page(const struct redis_reply *r, struct bus_page *out)
 {
-    if (r->type != REPLY_LIST || r->n != 9) {
+    if (r->type != REPLY_LIST || r->n < PAGE_STATES) {
         return false;
     }
+    bool says_nothing = r->n >= PAGE_NOTHING;
     *out = (struct bus_page){
         .epoch = redis_reply_text_at(r, 0),
         .entries = redis_reply_at(r, 2),
         .state = {redis_reply_text_at(r, 4), redis_reply_text_at(r, 3)},
-        .nothing = redis_reply_text_at(r, 5),
+        .nothing = redis_reply_text_at(r, says_nothing ? 5 : 0),
     };
     if (str_eq(out->epoch, STR("0"))) {
         out->epoch = out->nothing;
@@ -130,7 +134,8 @@ static bool parse_page(const struct redis_reply *r, struct bus_page *out)
     struct str since = redis_reply_text_at(r, 8);
     out->has_since = since.n > 0 && parse_last(out->epoch, since, &out->since);
     return out->entries.type == REPLY_LIST &&
-           parse_last(out->nothing, redis_reply_text_at(r, 6), &out->base) &&
+           parse_last(out->nothing, says_nothing ? redis_reply_text_at(r, 6) : STR("0"),
+                      &out->base) &&
            parse_last(out->epoch, redis_reply_text_at(r, 1), &out->last);
 }
 

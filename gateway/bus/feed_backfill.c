@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ring of recent events, and older ones from the log in front of it for clients that resume:
- * read once, however many ask. */
+/* Events from the log in front of the ring of recent ones, for clients that resume: read once, however
+ * many ask. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,71 +10,9 @@
 #include "gateway/gw_metrics.h"
 #include "proto/limits.h"
 
-enum ring_kind feed_ring_kind(const struct event *e)
-{
-    if (e->type != EVENT_SCOREBOARD_UPDATE) {
-        return RING_EVENT;
-    }
-    return e->is_public ? RING_SCOREBOARD_PUBLIC : RING_SCOREBOARD_PRIVATE;
-}
-
-static void count_ring(struct feed *f, size_t before)
-{
-    f->feeds->ring_bytes += f->ring.bytes - before;
-    f->feeds->metrics->ring_bytes = (int64_t)f->feeds->ring_bytes;
-}
-
-/* Over the bound of all topics, the topic that grows gives up its oldest first; the newest stays,
- * and what was given up is still in the log. */
-void feed_ring_bound(struct feed *f)
-{
-    struct feeds *all = f->feeds;
-    size_t others = all->ring_bytes - f->ring.bytes;
-    size_t room = others < all->ring_total_bytes ? all->ring_total_bytes - others : 0;
-
-    while (f->ring.count > 1 && (f->ring.count > all->ring_max_events ||
-                                 f->ring.bytes > all->ring_max_bytes || f->ring.bytes > room)) {
-        size_t before = f->ring.bytes;
-        ring_evict(&f->ring);
-        count_ring(f, before);
-    }
-}
-
-void feed_ring_append(struct feed *f, const struct published *p, struct msg *m)
-{
-    size_t before = f->ring.bytes;
-    bool is_marker = p->event.is_marker;
-    if (!is_marker && !m) {
-        ring_release(&f->ring); /* no memory for it: a hole in the ring must not be */
-    } else if (!ring_append(&f->ring, p->position.offset, is_marker ? NULL : m,
-                            feed_ring_kind(&p->event))) {
-        log_warn("no memory for recent events", LF_S("topic", f->topic));
-    }
-    count_ring(f, before);
-    feed_ring_bound(f);
-}
-
-void feed_ring_clear(struct feed *f)
-{
-    size_t before = f->ring.bytes;
-    ring_release(&f->ring);
-    count_ring(f, before);
-}
-
-const struct ring_entry *feed_entry(const struct feed *f, uint64_t offset)
-{
-    return ring_get(&f->ring, offset);
-}
-
-/* The offset before the oldest that the ring holds. */
-static uint64_t ring_floor(const struct feed *f)
-{
-    return f->ring.count > 0 ? f->ring.first - 1 : f->position.offset;
-}
-
 enum feed_reach feed_reach(struct feed *f, uint64_t after)
 {
-    if (after >= ring_floor(f)) {
+    if (after >= feed_ring_floor(f)) {
         return FEED_HAS;
     }
     if (after < f->log_floor) {
@@ -121,8 +59,8 @@ static bool take_older(struct feed *f, const struct bus_page *page)
         uint64_t next = f->backfill->older.count
                             ? f->backfill->older.first + f->backfill->older.count
                             : f->backfill->after + 1;
-        if (p.position.offset != next || p.position.offset > ring_floor(f)) {
-            return p.position.offset > ring_floor(f); /* the ring has it from here on */
+        if (p.position.offset != next || p.position.offset > feed_ring_floor(f)) {
+            return p.position.offset > feed_ring_floor(f); /* the ring has it from here on */
         }
         struct msg *m = p.event.is_marker ? NULL : msg_copy(bytes);
         bool ok = (m || p.event.is_marker) &&
@@ -169,7 +107,7 @@ static bool has_scoreboards(const struct feed *f, const struct bus_page *page)
 static void finish_backfill(struct feed *f, const struct bus_page *page)
 {
     uint64_t after = f->backfill->after;
-    uint64_t floor = ring_floor(f);
+    uint64_t floor = feed_ring_floor(f);
     size_t before = f->ring.bytes;
 
     fill_states(f, page);
@@ -182,11 +120,11 @@ static void finish_backfill(struct feed *f, const struct bus_page *page)
         while (f->ring.count > 0 && f->ring.first <= floor) {
             ring_evict(&f->ring);
         }
-        count_ring(f, before);
+        feed_ring_count(f, before);
         end_unreached(f, floor);
         return;
     }
-    count_ring(f, before);
+    feed_ring_count(f, before);
     /* The bounds are applied at the next event or tick, when each waiting client has had its part:
      * at once, they could take away what was just fetched, for ever. */
     end_backfill(f);
@@ -208,10 +146,10 @@ static void take_older_page(struct feed *f, const struct bus_page *page)
         return;
     }
     uint64_t last = f->backfill->after + f->backfill->older.count;
-    if (last >= ring_floor(f)) {
+    if (last >= feed_ring_floor(f)) {
         finish_backfill(f, page);
     } else if (f->backfill->older.count == before) {
-        end_unreached(f, ring_floor(f)); /* the log is empty where it should not be */
+        end_unreached(f, feed_ring_floor(f)); /* the log is empty where it should not be */
     } else {
         send_backfill(f);
     }

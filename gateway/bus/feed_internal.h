@@ -110,7 +110,10 @@ bool feed_start_backfill(struct feed *f, uint64_t after); /* false: no memory */
 void feed_drop_backfill(struct feed *f);
 void feed_retry_backfill(struct feed *f);
 void feed_retry_scoreboards(struct feed *f);
+/* feed_ring.c */
 void feed_ring_append(struct feed *f, const struct published *p, struct msg *m);
 void feed_ring_clear(struct feed *f);
-void feed_ring_bound(struct feed *f); /* gives up the oldest over the bounds */
+void feed_ring_bound(struct feed *f);                /* gives up the oldest over the bounds */
+void feed_ring_count(struct feed *f, size_t before); /* its bytes have changed */
+uint64_t feed_ring_floor(const struct feed *f); /* the offset before the oldest that it holds */
 enum ring_kind feed_ring_kind(const struct event *e);

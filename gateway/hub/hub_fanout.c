@@ -202,22 +202,3 @@ const struct feed_handler hub_feed_handler = {
     .on_backfill = on_feed_live,
     .on_scoreboards = scoreboards_on_found,
 };
-
-void hub_send_positions(struct hub *h)
-{
-    struct strmap_iter it = {0};
-    struct topic *t;
-    while ((t = strmap_next(&h->topics, &it)) != NULL) {
-        const struct position *p = feed_position(t->feed);
-        LIST_FOR_EACH (node, next, &t->views) {
-            struct view *v = LIST_ENTRY(node, struct view, node);
-            struct rendering *r = NULL;
-            replay_cache_sweep(v);
-            struct sub_array *const arrays[] = {&v->all, &v->rest};
-            for (size_t a = 0; v->kind != VIEW_LEGACY && a < ARRAY_LEN(arrays); a++) {
-                r = replay_send_position(h, arrays[a], view_label(v), p, r);
-            }
-            rendering_unref(r);
-        }
-    }
-}

@@ -65,11 +65,10 @@ void replay_settle_all(struct hub *h, struct topic *t);
 void replay_cache_drop(struct view *v);
 void replay_cache_rest(struct view *v);  /* nobody replays now: small ones stay a while */
 void replay_cache_sweep(struct view *v); /* drops what was not used since the last sweep */
+/* A message that says where the channel stands; the text is released. NULL: out of memory. */
+struct rendering *replay_render_text(struct buf *text, struct str type, struct str channel,
+                                     const struct position *p);
 void replay_reset(struct hub *h, struct subscription *sub);
 /* hub_scoreboards.c: a legacy session, which knows no reset, gets the newest scoreboards instead. */
 void scoreboards_ask(struct subscription *sub);
 void scoreboards_on_found(void *owner, const struct published *found, size_t n);
-/* Gives the position to those whose cursor lags; r is the shared rendering, NULL until made. */
-struct rendering *replay_send_position(struct hub *h, const struct sub_array *subs,
-                                       struct str label, const struct position *p,
-                                       struct rendering *r);

@@ -74,10 +74,9 @@ static struct rendering *cached_render(struct view *v, const struct published *p
     return r;
 }
 
-/* ---- reset and position ---- */
+/* ---- reset ---- */
 
-/* A message that says where the channel stands. */
-static struct rendering *render_text(struct buf *text, struct str type, struct str channel,
+struct rendering *replay_render_text(struct buf *text, struct str type, struct str channel,
                                      const struct position *p)
 {
     struct rendering *r = text->failed ? NULL : rendering_create(buf_str(text), type, 0, 0);
@@ -99,34 +98,12 @@ void replay_reset(struct hub *h, struct subscription *sub)
     }
     struct buf text = {0};
     server_text_reset(&text, view_label(sub->view), p);
-    struct rendering *r = render_text(&text, STR("reset"), view_label(sub->view), p);
+    struct rendering *r = replay_render_text(&text, STR("reset"), view_label(sub->view), p);
     if (r) {
         h->metrics->resets++;
         h->handler->deliver(sub->session, r, 0);
         rendering_unref(r);
     }
-}
-
-struct rendering *replay_send_position(struct hub *h, const struct sub_array *subs,
-                                       struct str label, const struct position *p,
-                                       struct rendering *r)
-{
-    for (uint32_t i = 0; i < subs->n; i++) {
-        struct subscription *sub = subs->v[i];
-        if (sub->cursor >= p->offset) {
-            continue;
-        }
-        if (!r) {
-            struct buf text = {0};
-            server_text_position(&text, label, p);
-            r = render_text(&text, STR("position"), label, p);
-        }
-        if (r) {
-            sub->cursor = p->offset;
-            h->handler->deliver(sub->session, r, 0);
-        }
-    }
-    return r;
 }
 
 /* ---- replay ---- */

@@ -21,7 +21,7 @@ enum { DROP_BYTES = 16384 }; /* read and dropped at a time */
 
 /* --- watching --- */
 
-unsigned stream_wants(const struct stream *s)
+static unsigned wants(const struct stream *s)
 {
     bool queued = s->out.n > 0;
     switch (s->state) {
@@ -40,11 +40,7 @@ unsigned stream_wants(const struct stream *s)
     return 0;
 }
 
-static void on_event(evutil_socket_t fd UNUSED, short what, void *arg)
-{
-    stream_on_ready(arg,
-                    (what & EV_READ ? STREAM_READ : 0u) | (what & EV_WRITE ? STREAM_WRITE : 0u));
-}
+static void on_event(evutil_socket_t fd, short what, void *arg);
 
 static bool arm_event(struct stream *s, unsigned wanted)
 {
@@ -71,9 +67,7 @@ static void arm(struct stream *s, unsigned wanted)
         return;
     }
     s->armed = wanted & 3u;
-    if (s->watch) {
-        s->watch(s, wanted, s->watch_arg);
-    } else if (!arm_event(s, wanted)) {
+    if (!arm_event(s, wanted)) {
         stream_end(s, "out of memory");
     }
 }
@@ -81,7 +75,7 @@ static void arm(struct stream *s, unsigned wanted)
 void stream_update(struct stream *s)
 {
     bool is_lazy = s->state == STREAM_OPEN && s->paused && !s->eof;
-    arm(s, stream_wants(s) | (is_lazy ? s->armed & STREAM_READ : 0u));
+    arm(s, wants(s) | (is_lazy ? s->armed & STREAM_READ : 0u));
 }
 
 void stream_end(struct stream *s, const char *problem)
@@ -122,7 +116,7 @@ void stream_resume(struct stream *s)
 {
     s->paused = false;
     stream_update(s);
-    if (stream_has_pending(s) && s->state == STREAM_OPEN) {
+    if (s->state == STREAM_OPEN && s->ssl && SSL_pending(s->ssl) > 0) {
         loop_defer(s->loop, &s->later);
     }
 }
@@ -130,11 +124,6 @@ void stream_resume(struct stream *s)
 void stream_pause(struct stream *s)
 {
     s->paused = true;
-}
-
-bool stream_has_pending(const struct stream *s)
-{
-    return s->ssl && SSL_pending(s->ssl) > 0;
 }
 
 /* --- the end --- */
@@ -192,7 +181,7 @@ void stream_cut(struct stream *s)
 static void on_readable(struct stream *s)
 {
     if (s->paused || s->eof || !s->handler->on_readable) {
-        arm(s, stream_wants(s) & ~(unsigned)STREAM_READ);
+        arm(s, wants(s) & ~(unsigned)STREAM_READ);
     } else {
         s->handler->on_readable(s->arg);
     }
@@ -231,7 +220,7 @@ static void step_handshake(struct stream *s)
     }
 }
 
-void stream_on_ready(struct stream *s, unsigned what)
+static void on_ready(struct stream *s, unsigned what)
 {
     if (s->state == STREAM_HANDSHAKE) {
         step_handshake(s);
@@ -254,6 +243,11 @@ void stream_on_ready(struct stream *s, unsigned what)
     if (what & STREAM_READ && s->state == STREAM_OPEN) {
         on_readable(s);
     }
+}
+
+static void on_event(evutil_socket_t fd UNUSED, short what, void *arg)
+{
+    on_ready(arg, (what & EV_READ ? STREAM_READ : 0u) | (what & EV_WRITE ? STREAM_WRITE : 0u));
 }
 
 static void on_later(void *arg)
@@ -330,9 +324,7 @@ struct stream *stream_free(struct stream *s)
     }
     deferred_cancel(&s->later);
     wheel_cancel(&s->deadline);
-    if (s->watch) {
-        arm(s, 0);
-    } else if (s->event) {
+    if (s->event) {
         event_free(s->event);
     }
     SSL_free(s->ssl);
@@ -348,19 +340,6 @@ void stream_set_handler(struct stream *s, const struct stream_handler *handler, 
 {
     s->handler = handler;
     s->arg = arg;
-}
-
-void stream_set_poller(struct stream *s, stream_watch_fn watch, void *arg)
-{
-    unsigned wanted = s->armed;
-    arm(s, 0);
-    if (watch && s->event) {
-        event_free(s->event);
-        s->event = NULL;
-    }
-    s->watch = watch;
-    s->watch_arg = arg;
-    arm(s, wanted);
 }
 
 /* --- questions --- */
@@ -380,19 +359,9 @@ bool stream_is_handshaking(const struct stream *s)
     return s->state == STREAM_HANDSHAKE;
 }
 
-bool stream_has_ended(const struct stream *s)
-{
-    return s->eof;
-}
-
 const char *stream_problem(const struct stream *s)
 {
     return s->problem;
-}
-
-size_t stream_memory(const struct stream *s)
-{
-    return sizeof(*s) + s->out.cap;
 }
 
 /* --- as libraries call it --- */

@@ -99,27 +99,10 @@ void stream_clear_deadline(struct stream *s);
 int stream_fd(const struct stream *s);
 struct ssl_st *stream_ssl(const struct stream *s); /* NULL: plain, or nothing came yet */
 bool stream_is_handshaking(const struct stream *s);
-bool stream_has_ended(const struct stream *s); /* the peer has closed its half */
 /* Static text: why it broke. NULL: it did not, or the peer just left. */
 const char *stream_problem(const struct stream *s);
-/* Heap bytes that it holds beside OpenSSL's: for tests of budgets. */
-size_t stream_memory(const struct stream *s);
 
-/* --- for somebody else's loop --- */
-
-/* Who watches the descriptor in place of libevent. `wanted` is STREAM_READ | STREAM_WRITE or less;
- * called when that changes. */
-enum { STREAM_READ = 1, STREAM_WRITE = 2 };
-typedef void (*stream_watch_fn)(struct stream *s, unsigned wanted, void *arg);
-/* From now on `watch` decides; it is called at once with what is wanted now. NULL: libevent again. */
-void stream_set_poller(struct stream *s, stream_watch_fn watch, void *arg);
-unsigned stream_wants(const struct stream *s);
-/* The poller saw these (an error or a hang-up: both). Calls the handler as the loop would: the
- * stream may be freed inside. */
-void stream_on_ready(struct stream *s, unsigned what);
-/* Did TLS decrypt more than was read? Then no poller will report it; the stream itself calls
- * on_readable() again unless it is paused. */
-bool stream_has_pending(const struct stream *s);
+/* --- for libraries --- */
 
 /* recv() and send() as a library expects them: the count, 0 at the end, or -1 with errno EAGAIN,
  * ECONNRESET or EPIPE. stream_send() takes all or fails: what the kernel refuses is queued. */

@@ -10,6 +10,9 @@
 
 struct event;
 
+/* What is watched. */
+enum { STREAM_READ = 1, STREAM_WRITE = 2 };
+
 enum stream_state {
     STREAM_HANDSHAKE,
     STREAM_OPEN,
@@ -25,7 +28,7 @@ struct stream {
     struct ssl_ctx_st *tls; /* ref; what ssl will be made of; NULL: plain, or it is */
     int fd;                 /* owned */
     enum stream_state state : 8;
-    unsigned armed : 2;      /* what the poller watches */
+    unsigned armed : 2;      /* what is watched */
     bool paused;             /* nobody reads now */
     bool eof;                /* the peer has closed its half */
     bool linger;             /* when finishing */
@@ -35,15 +38,13 @@ struct stream {
     size_t sent;             /* … so much has gone; LINGERING: bytes dropped */
     struct loop *loop;       /* borrowed */
     struct wheel *wheel;     /* borrowed */
-    struct event *event;     /* owned; NULL: not needed yet, or somebody else watches */
-    stream_watch_fn watch;   /* NULL: libevent */
-    void *watch_arg;
-    const char *problem; /* static */
+    struct event *event;     /* owned; NULL: not needed yet */
+    const char *problem;     /* static */
     struct wheel_node deadline;
     struct deferred later; /* on_closed(), or on_readable() for what TLS holds */
 };
 
 /* It is over: nothing is watched any more, and on_closed() comes. Harmless twice. */
 void stream_end(struct stream *s, const char *problem);
-/* After a change of what stream_wants() looks at. */
+/* After a change of what is to be watched. */
 void stream_update(struct stream *s);

@@ -83,6 +83,19 @@ def test_position_of_one_gateway_is_good_at_the_other(mixed, first, second):
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("first,second", [(0, 1), (1, 0)])
+def test_position_of_a_silent_topic_is_never_met_with_silence(mixed, first, second):
+    place = mixed.place()
+    client = mixed.ws("ana", gateway=first)
+    position = client.subscribe(place.contest_channel)["position"]
+    client.abort()
+    mixed.post(events.contest_update(place, 1))
+    back = mixed.ws("ana", gateway=second)
+    answer = back.subscribe(place.contest_channel, position=position)
+    assert answer["recovered"] is False or back.recv()["data"]["n"] == 1, answer
+
+
+@pytest.mark.timeout(600)
 def test_control_reaches_both(mixed):
     sessions = [mixed.ws("dora", gateway=n) for n in (0, 1)]
     assert mixed.backend().get("/deauthenticate/dora").status == 200

@@ -307,7 +307,162 @@ static void reload_serves_new_certificates_and_keeps_old_ones_on_error(void **st
     ws_world_await_connections(w, 0);
 }
 
+/* --- the same, plain and in TLS --- */
+
+static int set_up_plain(void **state)
+{
+    *state = ws_world_create(NULL);
+    return 0;
+}
+
+static struct ws_client connect_any(struct ws_world *w)
+{
+    return w->settings->broadcaster.proxied ? ws_client_connect(w) : connect_tls(w);
+}
+
+static void what_comes_with_the_request_is_no_less_a_message(void **state)
+{
+    struct ws_world *w = *state;
+    struct ws_client c = connect_any(w);
+    struct buf bytes = {0};
+    char space[4000];
+    memset(space, 'x', sizeof(space));
+    ws_client_request(&bytes, "/", "");
+    ws_client_frame(&bytes, 0x81, STR("first"));
+    ws_client_frame(&bytes, 0x81, (struct str){space, sizeof(space)});
+    ws_client_frame(&bytes, 0x89, STR("?"));
+    ws_client_frame(&bytes, 0x81, STR("last"));
+    ws_client_send(&c, bytes.p, bytes.n);
+    buf_release(&bytes);
+    buf_addf(&bytes, "first\n%.*s\nlast\n", (int)sizeof(space), space);
+    buf_addc(&bytes, '\0');
+    ws_world_await_texts(w, ws_world_newest(w), bytes.p);
+    buf_release(&bytes);
+    ws_client_release(&c);
+    ws_world_await_connections(w, 0);
+}
+
+/* A session that pauses at each message gets them one by one, whatever holds the rest meanwhile. */
+static void paused_input_is_not_lost(void **state)
+{
+    struct ws_world *w = *state;
+    struct ws_client c = connect_any(w);
+    ws_client_upgrade(&c, "/", "");
+    struct session *s = ws_world_newest(w);
+    s->pause_after_text = true;
+    struct buf frames = {0};
+    struct buf expected = {0};
+    for (int i = 0; i < 100; i++) {
+        char text[16];
+        int n = snprintf(text, sizeof(text), "message %d", i);
+        ws_client_frame(&frames, 0x81, (struct str){text, (size_t)n});
+        buf_addf(&expected, "%s\n", text);
+    }
+    ws_client_send(&c, frames.p, frames.n);
+    size_t held = 0;
+    for (int i = 0; i < 1000 && s->texts.n < expected.n; i++) {
+        ws_world_turn(w);
+        held += s->texts.n < expected.n;
+        s->ops->pause_reading(s->conn, false);
+    }
+    assert_true(held > 10);
+    assert_int_equal(expected.n, s->texts.n);
+    assert_memory_equal(expected.p, s->texts.p, expected.n);
+    buf_release(&frames);
+    buf_release(&expected);
+    ws_client_release(&c);
+    ws_world_await_connections(w, 0);
+}
+
+/* Writes a large message until the client, which does not read, blocks it; returns the frames. */
+static unsigned write_until_blocked(const struct session *s, uint8_t *frame, size_t n)
+{
+    unsigned written = 0;
+    memset(frame, 'y', n);
+    memcpy(frame, "\x81\x7e\x7f\xfc", 4);
+    while (!s->ops->is_blocked(s->conn) || written < 32) { /* 1 MB at least */
+        assert_true(s->ops->write(s->conn, frame, n));
+        written++;
+    }
+    return written;
+}
+
+static void pong_and_close_stand_behind_a_blocked_message(void **state)
+{
+    static uint8_t frame[4 + 32764];
+    struct ws_world *w = *state;
+    struct ws_client c = connect_any(w);
+    ws_client_upgrade(&c, "/", "");
+    struct session *s = ws_world_newest(w);
+    unsigned n = write_until_blocked(s, frame, sizeof(frame));
+    ws_client_send_frame(&c, 0x89, STR("one"));
+    ws_client_send_frame(&c, 0x89, STR("two"));
+    ws_client_send_frame(&c, 0x88, STR("\x03\xf5"));
+    for (unsigned i = 0; i < n; i++) {
+        ws_client_expect_frame(&c, 0x81, (struct str){(const char *)frame + 4, 32764});
+    }
+    ws_client_expect_frame(&c, 0x8a, STR("one"));
+    ws_client_expect_frame(&c, 0x8a, STR("two"));
+    ws_client_expect_close(&c, 1013);
+    ws_client_await_end(&c);
+    assert_int_equal(0, c.in.n);
+    assert_int_equal(1, s->closed);
+    ws_client_release(&c);
+    ws_world_await_connections(w, 0);
+}
+
+static void both_sides_may_close_at_once(void **state)
+{
+    struct ws_world *w = *state;
+    struct ws_client c = connect_any(w);
+    ws_client_upgrade(&c, "/", "");
+    struct session *s = ws_world_newest(w);
+    struct buf frame = {0};
+    ws_client_frame(&frame, 0x88, STR("\x03\xe8"));
+    session_close(s, CLOSE_LEAVING, "leaving");
+    ws_client_send(&c, frame.p, frame.n); /* before it has read ours */
+    ws_client_expect_close(&c, 1012);
+    ws_client_await_end(&c);
+    assert_int_equal(0, c.in.n); /* one close frame only */
+    ws_world_await(w, &s->closed, 1);
+    buf_release(&frame);
+    ws_client_release(&c);
+    ws_world_await_connections(w, 0);
+}
+
+/* Each piece is a record of its own in TLS: of every size up to two reads of ours, and the largest. */
+static void pieces_of_every_size_make_the_same_messages(void **state)
+{
+    struct ws_world *w = *state;
+    struct ws_client c = connect_any(w);
+    ws_client_upgrade(&c, "/", "");
+    struct session *s = ws_world_newest(w);
+    struct buf frames = {0};
+    struct buf expected = {0};
+    for (int i = 0; i < 300; i++) {
+        char text[128];
+        int n = snprintf(text, sizeof(text), "%d %.*s", i, i % 100,
+                         "................................"
+                         "....................................................................");
+        ws_client_frame(&frames, 0x81, (struct str){text, (size_t)n});
+        buf_addf(&expected, "%s\n", text);
+    }
+    buf_addc(&expected, '\0');
+    size_t at = 0;
+    for (size_t size = 1; at < frames.n; size = size < 300 ? size + 7 : 16384) {
+        size_t n = MIN(size, frames.n - at);
+        ws_client_send(&c, frames.p + at, n);
+        at += n;
+    }
+    ws_world_await_texts(w, s, expected.p);
+    buf_release(&frames);
+    buf_release(&expected);
+    ws_client_release(&c);
+    ws_world_await_connections(w, 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define BOTH(name) T(name), cmocka_unit_test_setup_teardown(name, set_up_plain, tear_down)
 
 int main(void)
 {
@@ -319,6 +474,11 @@ int main(void)
         T(refusals_and_pages_are_answered),
         T(client_without_tls_or_words_is_let_go),
         T(reload_serves_new_certificates_and_keeps_old_ones_on_error),
+        BOTH(what_comes_with_the_request_is_no_less_a_message),
+        BOTH(paused_input_is_not_lost),
+        BOTH(pong_and_close_stand_behind_a_blocked_message),
+        BOTH(both_sides_may_close_at_once),
+        BOTH(pieces_of_every_size_make_the_same_messages),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

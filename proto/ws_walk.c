@@ -6,6 +6,7 @@
 #include "proto/ws_walk.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/str.h"
@@ -40,9 +41,17 @@ void ws_walk_init(struct ws_walk *w, bool is_deflate_agreed)
     *w = (struct ws_walk){.allows_rsv1 = is_deflate_agreed};
 }
 
+void ws_walk_release(struct ws_walk *w)
+{
+    free(w->held);
+    w->held = NULL;
+}
+
 size_t ws_walk_resume(const struct ws_walk *w, uint8_t *buf)
 {
-    memcpy(buf, w->held, w->n_held);
+    if (w->n_held > 0) {
+        memcpy(buf, w->held, w->n_held);
+    }
     return w->n_held;
 }
 
@@ -197,6 +206,11 @@ static void hold(struct ws_walk *w, struct piece *p)
 {
     size_t n = p->n - p->in;
     assert(n <= WS_WALK_HELD_MAX);
+    w->held = w->held ? w->held : malloc(WS_WALK_HELD_MAX);
+    if (!w->held) {
+        break_off(w, "out of memory");
+        return;
+    }
     memcpy(w->held, p->buf + p->in, n);
     w->n_held = (uint8_t)n;
     p->in = p->n;
@@ -264,6 +278,9 @@ size_t ws_walk(struct ws_walk *w, uint8_t *buf, size_t n, unsigned *frames)
             is_counted = false;
             take_frame(w, &p);
         }
+    }
+    if (w->n_held == 0) {
+        ws_walk_release(w);
     }
     return p.out;
 }

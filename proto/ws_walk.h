@@ -6,7 +6,7 @@
  * frame. Pure.
  *
  * Bytes of data frames pass as they come. A header or a control frame passes when it is whole, so
- * at most WS_WALK_HELD_MAX bytes are held back. Of several pings in one piece only the last passes,
+ * at most WS_WALK_HELD_MAX bytes are held back (without memory for them: BROKEN). Of several pings in one piece only the last passes,
  * as RFC 6455, 5.5.3 allows: the library forgets the later ones.
  */
 #include <stdbool.h>
@@ -31,10 +31,11 @@ struct ws_walk {
     enum ws_walk_state state : 8;
     bool allows_rsv1; /* permessage-deflate was agreed upon */
     bool in_message;  /* a continuation is to come */
-    uint8_t held[WS_WALK_HELD_MAX];
+    uint8_t *held;    /* owned; NULL: nothing is held back, as nearly always */
 };
 
 void ws_walk_init(struct ws_walk *w, bool is_deflate_agreed);
+void ws_walk_release(struct ws_walk *w);
 /* Copies what is held back to the beginning of buf (WS_WALK_HELD_MAX bytes at least); returns how
  * many bytes that are. What comes next is to be read behind them. */
 size_t ws_walk_resume(const struct ws_walk *w, uint8_t *buf);

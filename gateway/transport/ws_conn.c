@@ -439,6 +439,7 @@ static void release(struct ws_conn *c)
     }
     deferred_cancel(&c->later);
     lws_link_detach(&c->link);
+    ws_walk_release(&c->walk);
     ws_message_reset(&c->message);
     free(c->early);
     free(c);

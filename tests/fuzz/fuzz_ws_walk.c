@@ -38,6 +38,7 @@ static struct outcome walk(const uint8_t *data, size_t n, size_t step, bool defl
         o.passed += passed;
     }
     free(buf);
+    ws_walk_release(&o.w);
     return o;
 }
 

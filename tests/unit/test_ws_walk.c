@@ -125,6 +125,7 @@ static void every_rule_is_kept_however_the_bytes_are_cut(void **state)
                     fail_msg("row %zu, cut at %zu, steps of %zu: %s, %zu passed", i, cut, step,
                              w.reason ? w.reason : "fine", seen.n);
                 }
+                ws_walk_release(&w);
             }
         }
     }
@@ -144,6 +145,7 @@ static void close_codes_are_those_of_the_register(void **state)
         assert_int_equal(w.state, is_valid ? WS_WALK_CLOSED : WS_WALK_BROKEN);
         assert_int_equal(w.close_code, is_valid ? code : 0);
         assert_int_equal(seen.n, is_valid ? 10 : 0);
+        ws_walk_release(&w);
     }
 }
 
@@ -158,6 +160,7 @@ static void nothing_passes_behind_a_close_frame(void **state)
     assert_int_equal(seen.frames, 1);
     feed(&w, STR("\x81\x81" MASK "x"), &seen);
     assert_int_equal(seen.n, 6);
+    ws_walk_release(&w);
 }
 
 static void of_several_pings_the_last_passes(void **state)
@@ -180,6 +183,7 @@ static void of_several_pings_the_last_passes(void **state)
     feed(&w, STR("\x80" MASK), &seen); /* the one that was held back */
     assert_int_equal(seen.n, expected.n + 6);
     assert_int_equal(seen.frames, 6);
+    assert_null(w.held); /* as nothing is held back any more */
 }
 
 static void each_frame_counts_once(void **state)
@@ -192,7 +196,8 @@ static void each_frame_counts_once(void **state)
     for (size_t cut = 0; cut <= bytes.n; cut++) {
         for (size_t step = 1; step < 9; step++) {
             struct seen seen;
-            (void)walk(bytes, false, cut, step, &seen);
+            struct ws_walk w = walk(bytes, false, cut, step, &seen);
+            ws_walk_release(&w);
             assert_int_equal(seen.frames, 6);
             assert_int_equal(seen.n, bytes.n);
         }
@@ -208,6 +213,7 @@ static void longest_control_frame_passes_whole(void **state)
         struct ws_walk w = walk((struct str){bytes, sizeof(bytes)}, false, cut, 200, &seen);
         assert_int_equal(w.state, WS_WALK_OPEN);
         assert_int_equal(seen.n, sizeof(bytes));
+        assert_null(w.held);
     }
 }
 

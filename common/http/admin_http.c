@@ -73,7 +73,7 @@ static void decide(const struct admin_http *a, const struct http_exchange *x,
         say(answer, 404, "not found\n");
     } else if (!str_eq(h->method, STR("GET")) && !str_eq(h->method, STR("HEAD"))) {
         say(answer, 405, "only GET and HEAD\n");
-    } else if (route->loopback_only && !is_loopback(x)) {
+    } else if (route->loopback_only && !(is_loopback(x) && http_is_local(h))) {
         say(answer, 403, "from this machine only\n");
     } else if (h->has_body) {
         say(answer, 413, "no body is taken here\n");

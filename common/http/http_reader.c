@@ -2,6 +2,8 @@
 /* http_reader: what the lines of a head mean. */
 #include "common/http/http_reader.h"
 
+#include <string.h>
+
 #include "common/http/http_text.h"
 
 enum { CONTENT_LENGTH_DIGITS_MAX = 18 };
@@ -174,6 +176,15 @@ static const char *keep(const struct known_field *k, struct str value, struct ht
     return NULL;
 }
 
+/* X-Forwarded-For, -Proto, -Host and whatever else, and those that came before and after them. */
+static bool is_of_proxies(struct str name)
+{
+    static const struct str prefix = {"x-forwarded-", 12};
+    return http_same_word(name, STR("forwarded")) || http_same_word(name, STR("via")) ||
+           http_same_word(name, STR("x-real-ip")) ||
+           (name.n >= prefix.n && http_same_word((struct str){name.p, prefix.n}, prefix));
+}
+
 static bool is_of_browsers(struct str name)
 {
     static const struct str prefix = {"sec-fetch-", 10};
@@ -187,6 +198,7 @@ static const char *read_field(const struct http_pair *pair, const struct http_ru
     if (http_same_word(pair->name, STR("connection"))) {
         read_connection(pair->value, h);
     }
+    h->is_forwarded |= is_of_proxies(pair->name);
     if (rules->interest & HTTP_PUBLISHING && is_of_browsers(pair->name)) {
         h->is_from_browser = true;
     }
@@ -370,4 +382,21 @@ bool http_lists(const struct http_values *values, struct str token)
         }
     }
     return false;
+}
+
+bool http_is_local_host(struct str host)
+{
+    if (host.n > 0 && host.p[0] == '[') {
+        return str_eq(host, STR("[::1]")) || str_starts(host, STR("[::1]:"));
+    }
+    const char *colon = host.n > 0 ? memchr(host.p, ':', host.n) : NULL;
+    host.n = colon ? (size_t)(colon - host.p) : host.n;
+    if (http_same_word(host, STR("localhost"))) {
+        return true;
+    }
+    bool is_number = str_starts(host, STR("127."));
+    for (size_t i = 0; i < host.n; i++) {
+        is_number = is_number && (host.p[i] == '.' || (host.p[i] >= '0' && host.p[i] <= '9'));
+    }
+    return is_number;
 }

@@ -44,6 +44,7 @@ struct http_head {
     bool has_body;   /* one of more than 0 bytes is announced */
     bool is_chunked; /* by Transfer-Encoding; else by its length */
     bool expects_continue;
+    bool is_forwarded;    /* some field says that a proxy passed it on */
     bool is_from_browser; /* HTTP_PUBLISHING: Origin or any Sec-Fetch-* is there */
     uint64_t content_length;
     /* p is NULL when the field is absent. In absolute form the host is the target's. */
@@ -74,6 +75,15 @@ MUST_CHECK struct http_fault http_reader_parse(struct str text, const struct htt
                                                struct http_head *out);
 /* The value of Content-Type in what may be no head at all, or a part of one; p is NULL without. */
 struct str http_reader_type(struct str text);
+
+/* Does Host name this machine: localhost, 127.x.x.x or [::1], with any port or none? */
+bool http_is_local_host(struct str host);
+/* Did this request begin on this machine, if its peer's address is of it? A proxy would have left a
+ * word, or the Host of its site; a page of somebody's site, whose name was made to lead here, too. */
+static inline bool http_is_local(const struct http_head *h)
+{
+    return !h->is_forwarded && http_is_local_host(h->host);
+}
 
 /* Is it this media type, whatever its parameters? */
 bool http_is_type(struct str content_type, struct str type);

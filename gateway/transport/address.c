@@ -223,20 +223,8 @@ bool address_forwarded(const struct networks *trusted, const struct http_head *r
            (r->real_ip.n > 0 && address_parse(r->real_ip, out));
 }
 
-static bool is_local_name(struct str host)
-{
-    struct address a;
-    struct str name = host;
-    const char *colon = host.n > 0 ? memchr(host.p, ':', host.n) : NULL;
-    if (colon) {
-        name.n = (size_t)(colon - host.p);
-    }
-    return http_same_word(name, STR("localhost")) || (address_parse(host, &a) && is_loopback(&a));
-}
-
 bool address_is_local(const struct networks *trusted, const struct http_head *r,
                       const struct address *peer)
 {
-    return is_loopback(peer) && !networks_hold(trusted, peer) && r->forwarded_for.n == 0 &&
-           !r->real_ip.p && is_local_name(r->host);
+    return is_loopback(peer) && !networks_hold(trusted, peer) && http_is_local(r);
 }

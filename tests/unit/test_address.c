@@ -33,6 +33,11 @@ static void only_a_direct_request_from_this_machine_is_local(void **state UNUSED
         {"127.0.0.1", NULL, "Host: localhost\r\nX-Forwarded-For: 127.0.0.1\r\n", false},
         {"127.0.0.1", NULL, "Host: localhost\r\nX-Forwarded-For:\r\n", false},
         {"127.0.0.1", NULL, "Host: localhost\r\nX-Real-IP: 127.0.0.1\r\n", false},
+        {"127.0.0.1", NULL, "Host: localhost\r\nX-Forwarded-Proto: https\r\n", false},
+        {"127.0.0.1", NULL, "Host: localhost\r\nx-forwarded-anything: a\r\n", false},
+        {"127.0.0.1", NULL, "Host: localhost\r\nForwarded: for=127.0.0.1\r\n", false},
+        {"127.0.0.1", NULL, "Host: localhost\r\nVia: 1.1 proxy\r\n", false},
+        {"127.0.0.1", NULL, "Host: localhost\r\nX-Forward: a\r\nViable: b\r\n", true},
         {"127.0.0.1", "127.0.0.1", "Host: localhost\r\n", false},
         {"127.0.0.1", "127.0.0.0/8", "Host: localhost\r\n", false},
     };

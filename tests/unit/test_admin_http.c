@@ -226,7 +226,13 @@ static void other_paths_are_not_found(void **state)
 
 static void loopback_may_see_what_is_for_loopback(void **state)
 {
-    assert_string_equal("inside", body_of(exchange(*state, "GET /debug" HOST)));
+    struct fixture *f = *state;
+    const char *local = "GET /debug HTTP/1.1\r\nHost: localhost:9090\r\n\r\n";
+    assert_string_equal("inside", body_of(exchange(f, local)));
+    /* A name that was made to lead here, and a proxy on this machine. */
+    assert_true(has(exchange(f, "GET /debug" HOST), "HTTP/1.1 403 "));
+    assert_true(has(exchange(f, "GET /debug HTTP/1.1\r\nHost: localhost\r\nVia: 1.1 p\r\n\r\n"),
+                    "HTTP/1.1 403 "));
 }
 
 static void garbage_is_refused_without_asking_a_route(void **state)

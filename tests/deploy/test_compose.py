@@ -101,3 +101,11 @@ def test_health_checks_of_the_images_ask_the_default_ports():
     text = (DEPLOY / "Dockerfile").read_text()
     assert set(re.findall(r'"(https?://[^"]*)"', text)) == {
         "https://127.0.0.1:32672/health", "http://127.0.0.1:39613/health"}
+
+
+def test_dockerfile_copies_what_its_first_step_reads():
+    """tools/deps runs in a layer of its own, before the rest of the tree is there."""
+    sourced = re.findall(r'(?m)^source "\$here/(\S+)"$', (ROOT / "tools/deps").read_text())
+    assert sourced
+    [copied] = re.findall(r"(?m)^COPY (tools/deps .*) tools/$", (DEPLOY / "Dockerfile").read_text())
+    assert {"tools/deps", *(f"tools/{name}" for name in sourced)} <= set(copied.split())

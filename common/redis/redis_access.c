@@ -40,31 +40,34 @@ static bool make_tls(struct redis_access *a, const struct settings *s, const cha
     return a->tls && (!*cert || tls_client_identity(a->tls, cert, key, out_why));
 }
 
-struct redis_access *redis_access_create(const struct settings *s, const char **out_reason)
+/* *out_reason is "out of memory" at first. */
+static bool fill(struct redis_access *a, const struct settings *s, const char **out_reason)
 {
     static _Thread_local char text[600];
-    const char *why = "out of memory";
-    AUTO(redis_access) *a = calloc(1, sizeof(*a));
-    *out_reason = why;
-    if (!a) {
-        return NULL;
-    }
+    const char *why = *out_reason;
     a->server_name = strdup(s->redis.tls.server_name);
     a->sentinel_user = strdup(s->redis.sentinel.username);
     a->sentinel_password = strdup(s->redis.sentinel.password);
     if (!a->server_name || !a->sentinel_user || !a->sentinel_password) {
-        return NULL;
+        return false;
     }
     if (*a->sentinel_user && !*a->sentinel_password) {
         *out_reason = "Redis.Sentinel.Username: needs Redis.Sentinel.Password";
-        return NULL;
+        return false;
     }
-    if (!make_tls(a, s, &why)) {
+    bool ok = make_tls(a, s, &why);
+    if (!ok) {
         (void)snprintf(text, sizeof(text), "Redis.TLS: %s", why);
         *out_reason = text;
-        return NULL;
     }
-    return TAKE(a);
+    return ok;
+}
+
+struct redis_access *redis_access_create(const struct settings *s, const char **out_reason)
+{
+    struct redis_access *a = calloc(1, sizeof(*a));
+    *out_reason = "out of memory";
+    return a && !fill(a, s, out_reason) ? redis_access_free(a) : a;
 }
 
 struct redis_access *redis_access_free(struct redis_access *a)

@@ -62,19 +62,19 @@ static bool holds(struct str s, const char *part)
     return s.n && memmem(s.p, s.n, part, strlen(part));
 }
 
-enum redis_error redis_error_of_text(struct str s)
+enum redis_error redis_error_of_text(struct str text)
 {
-    enum redis_error e = error_of_word(first_word(s));
+    enum redis_error e = error_of_word(first_word(text));
     /* Behind this stand the arguments, which may be anything. */
-    if (e != REDIS_ERROR_OTHER || str_starts(s, STR("ERR unknown command"))) {
+    if (e != REDIS_ERROR_OTHER || str_starts(text, STR("ERR unknown command"))) {
         return e;
     }
     for (size_t i = 0; i < ARRAY_LEN(denials); i++) {
-        if (holds(s, denials[i])) {
+        if (holds(text, denials[i])) {
             return REDIS_ERROR_DENIED;
         }
     }
-    return error_behind_dash(s);
+    return error_behind_dash(text);
 }
 
 enum redis_error redis_error_of(const struct redis_reply *r)

@@ -4,7 +4,7 @@ import threading
 
 from support import events
 
-REFRESH_FREE = {"PUBLISH", "INFO", "TIME"}  # commands without keys
+KEYLESS = {"PUBLISH", "INFO", "TIME"}  # commands without keys
 
 
 def touched(command):
@@ -12,7 +12,7 @@ def touched(command):
     words = command.split(" ")
     if words[0].upper() == "DEL":
         return words[1:]
-    return [] if words[0].upper() in REFRESH_FREE else words[1:2]
+    return [] if words[0].upper() in KEYLESS else words[1:2]
 
 
 class Monitor:

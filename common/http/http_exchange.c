@@ -37,7 +37,7 @@ static void send_answer(struct http_server_conn *c, struct str head, struct str 
 {
     const struct iovec v[] = {{(void *)head.p, head.n}, {(void *)body.p, body.n}};
     c->is_first = false;
-    c->linger |= c->unread.n > 0;
+    c->linger |= c->unread.n > 0 || c->head.keep_alive; /* its next request may be on its way */
     bool ok = stream_writev(c->stream, v, body.n > 0 ? 2 : 1);
     if (!ok || c->close) {
         c->state = HTTP_ENDING;

@@ -125,7 +125,8 @@ static void become_page(struct ws_server *s, struct http_exchange *x)
 {
     struct str behind;
     struct stream *stream = http_exchange_take(x, &behind);
-    page_sender_start(s, stream, x->context, x->head, x->head->has_body || behind.n > 0);
+    bool linger = x->head->has_body || behind.n > 0 || x->head->keep_alive;
+    page_sender_start(s, stream, x->context, x->head, linger);
     forget_peer(x);
 }
 

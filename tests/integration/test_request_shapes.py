@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """One table of request shapes: the same answers at every HTTP port, plain and TLS."""
 import re
+import socket
+import ssl
+import time
 
 import pytest
 from support.http_client import raw_exchange
+from support.process import LIMIT
 from support.request_shapes import SHAPES
 
 # A port, and which column of the table is its own.
@@ -52,12 +56,43 @@ def statuses(answers):
 CASES = [(port, shape) for port in PORTS for shape in SHAPES if shape.answers or "TLS" not in port]
 
 
-@pytest.mark.parametrize("port,shape", CASES, ids=[f"{port}-{shape.name}" for port, shape in CASES])
-def test_each_shape_gets_its_answer(ports, port, shape):
-    number, tls = ports[port]
-    is_head = shape.data.startswith(b"HEAD")
-    received = raw_exchange(number, shape.data, tls, until="end", half_close=not shape.answers)
-    if is_head:
+def check(shape, port, received):
+    if shape.data.startswith(b"HEAD"):
         assert received.endswith(b"\r\n\r\n")
         received = re.sub(rb"(?i)content-length: \d+", b"Content-Length: 0", received)
     assert tuple(statuses(received)) == shape.answers_of(PORTS[port])
+
+
+@pytest.mark.parametrize("port,shape", CASES, ids=[f"{port}-{shape.name}" for port, shape in CASES])
+def test_each_shape_gets_its_answer(ports, port, shape):
+    number, tls = ports[port]
+    check(shape, port, raw_exchange(number, shape.data, tls, until="end",
+                                    half_close=not shape.answers))
+
+
+IN_PIECES = [(port, shape) for port, shape in CASES
+             if port in ("publisher", "gateway with TLS") and 0 < len(shape.data) < 1500]
+
+
+@pytest.mark.parametrize("port,shape", IN_PIECES,
+                         ids=[f"{port}-{shape.name}" for port, shape in IN_PIECES])
+def test_pieces_make_no_difference(ports, port, shape):
+    number, tls = ports[port]
+    received = b""
+    with socket.create_connection(("127.0.0.1", number), timeout=LIMIT) as plain:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = tls.wrap_socket(plain, server_hostname="localhost") if tls else plain
+        try:
+            for at in range(0, len(shape.data), 3):
+                sock.sendall(shape.data[at:at + 3])
+                time.sleep(0.0002)  # so that most come alone; what is asserted does not depend on it
+            if not shape.answers:
+                sock.shutdown(socket.SHUT_WR)
+        except (ConnectionError, ssl.SSLError):
+            pass  # it has answered, and closed
+        try:
+            while part := sock.recv(65536):
+                received += part
+        except ConnectionError:
+            pass  # what came until then is the answer
+    check(shape, port, received)

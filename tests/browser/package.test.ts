@@ -68,7 +68,7 @@ beforeAll(() => {
 afterAll(() => {
   sites.forEach((site) => site.close());
   rmSync(place, { recursive: true, force: true });
-});
+}, 60_000);
 
 test('holds modules, types, maps, a README and the licence, and nothing else', () => {
   const files = run(place, 'tar', '-tzf', tarball).trim().split('\n').map((name) => name.replace('package/', ''));

@@ -54,7 +54,7 @@ afterEach(() => boxes.splice(0).forEach((box) => box.close()));
 afterAll(() => {
   site.close();
   rmSync(folder, { recursive: true, force: true });
-});
+}, 60_000);
 
 /** A page that follows the contest through this port, and has begun to. */
 async function follow(port: number, options: Record<string, unknown> = {}): Promise<Page> {

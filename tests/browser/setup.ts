@@ -59,7 +59,7 @@ export function useWorld(): World {
   afterEach(async () => {
     await Promise.all((browser?.contexts() ?? []).map((context) => context.close()));
     expect(complaints.splice(0)).toEqual([]);
-  });
+  }, 60_000);
 
   afterAll(async () => {
     await browser?.close();

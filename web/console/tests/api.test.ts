@@ -63,7 +63,7 @@ describe('the description of HTTP', () => {
     expect(broadcast.body!.forms.map((form) => form[0]!.name)).toEqual(['type', 'contest']);
     expect(broadcast.body!.examples.map((one) => one.name)).toEqual(['documented', 'grader']);
     expect(broadcast.answers.map((one) => one.statuses.join(' '))).toEqual(['200', '400 401 403 405 409 413 422 503']);
-    expect(broadcast.answers[0]!.fields.map((one) => one.name)).toEqual(['status', 'id', 'topics']);
+    expect(broadcast.answers[0]!.fields.map((one) => one.name)).toEqual(['status', 'id', 'topics', 'channels', 'warnings', 'dry_run']);
     expect(broadcast.isGuarded).toBe(true);
     expect(operation('get /events/').isGuarded).toBe(false); // a stream of public channels asks nobody
   });

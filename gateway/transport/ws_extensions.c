@@ -148,7 +148,6 @@ static bool read_extension(struct str *s, struct ws_deflate *d)
     if (!str_eq(name, STR(WS_DEFLATE_NAME))) {
         return name.n > 0;
     }
-    d->mentions++;
     if (!d->is_agreed && !offer.is_unfit) {
         d->is_agreed = true;
         d->names_window = (offer.seen & SERVER_BITS) != 0;
@@ -158,7 +157,7 @@ static bool read_extension(struct str *s, struct ws_deflate *d)
 
 bool ws_extensions_read(const struct http_values *offers, struct ws_deflate *out)
 {
-    struct ws_deflate d = {.mentions = 0};
+    struct ws_deflate d = {.is_agreed = false};
     for (size_t i = 0; i < offers->n; i++) {
         struct str rest = offers->v[i];
         do {

@@ -18,7 +18,6 @@ struct http_values;
 struct ws_deflate {
     bool is_agreed;
     bool names_window; /* the offer taken asks us to say how large our window is */
-    uint16_t mentions; /* offers of the extension, taken or not */
 };
 
 /* False: malformed (RFC 6455, 9.1): the handshake fails. No header field at all offers nothing. */

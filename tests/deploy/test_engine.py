@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.process import BUILD, Process
+from support.process import BUILD, Process, wait_until
 
 HERE = Path(__file__).resolve().parent
 NAMESPACES = ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork",
@@ -36,14 +36,23 @@ def prepared(tmp_path_factory):
     return cache()
 
 
+def remove_groups(name):
+    """False while a process in one of them is still ending."""
+    try:
+        for top in Path("/sys/fs/cgroup").glob(f"**/{name}"):
+            for folder, _, _ in os.walk(top, topdown=False):
+                os.rmdir(folder)
+        return True
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def cgroup():
     """The one thing that no namespace keeps apart."""
     name = f"broadcaster-trial-{os.getpid()}"
     yield name
-    for top in Path("/sys/fs/cgroup").glob(f"**/{name}"):
-        for folder, _, _ in os.walk(top, topdown=False):
-            os.rmdir(folder)
+    wait_until(lambda: remove_groups(name), what="what ran in the control groups to be gone")
 
 
 @pytest.mark.timeout(900)

@@ -10,6 +10,7 @@ export default defineConfig({
   cacheDir: here('node_modules/.vite'),
   resolve: {
     alias: {
+      'axe-core': here('node_modules/axe-core/axe.js'),
       'playwright-core': here('node_modules/playwright-core/index.mjs'),
       vitest: here('node_modules/vitest/dist/index.js'),
     },

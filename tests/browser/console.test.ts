@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The console in a real browser, against real gateways. */
+import axeCore from 'axe-core';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { clarification, largeScoreboard, scoreboard, verdict } from './events.js';
@@ -13,6 +14,17 @@ const liveOf = (user: string, port?: number) =>
   world.stack.page(`live?channel=/contest/${contest()}&token=${tokenOf(user)}`, port);
 
 const section = (page: Page, name: string | RegExp) => page.getByRole('region', { name });
+
+/** What axe-core finds: the rule and the first place. */
+async function axe(page: Page): Promise<string[]> {
+  // By the inspector, not by a script element, which the page's policy forbids.
+  await page.evaluate(axeCore.source);
+  return page.evaluate(async () => {
+    const { run } = (globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }).axe;
+    const { violations } = await run();
+    return violations.map((one) => `${one.id}: ${one.nodes[0]?.html.slice(0, 150)}`);
+  });
+}
 
 async function isWatching(page: Page): Promise<void> {
   await page.getByText('watching', { exact: true }).waitFor();
@@ -327,6 +339,24 @@ describe('the page', () => {
     await page.getByRole('heading', { level: 1, name: 'Room' }).waitFor();
     await until(() => page.evaluate(() => document.activeElement?.tagName), (tag) => tag === 'MAIN');
     expect(await page.title()).toBe('Room · Broadcaster');
+  });
+
+  test('has no fault that axe finds', async () => {
+    const page = await world.open(liveOf('ana'));
+    await isWatching(page);
+    await world.stack.post(verdict(contest(), 400));
+    await world.stack.post(clarification(contest(), 40));
+    await world.stack.post(largeScoreboard(contest(), 5, 3));
+    await page.getByRole('table').waitFor();
+    const faults: Record<string, unknown> = { live: await axe(page) };
+    for (const view of ['Room', 'Gateway', 'API']) {
+      await page.getByRole('link', { name: view, exact: true }).click();
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      faults[view] = await axe(page);
+    }
+    const board = await world.open(world.stack.page('board'));
+    faults['board'] = await axe(board);
+    expect(faults).toEqual({ live: [], Room: [], Gateway: [], API: [], board: [] });
   });
 
   test('every control has a name', async () => {

@@ -159,18 +159,24 @@ def test_event_that_several_filters_match_comes_once(omegaup, order):
     assert [page.recv_text() for _ in range(5)] == ["0", "1", "3", "4", '"end"']
 
 
-def test_nobody_comes_back_to_nothing_of_nobodys(omegaup):
-    """An event without user and a session without user are no match in a replay either."""
+def test_nobody_comes_back_to_nothing(omegaup):
+    """Of a session without a user nothing is kept: it goes on with what comes from then on."""
     place = omegaup.place()
     page = omegaup.page(place.contest_channel)
     omegaup.begin([page], place)
-    kept = omegaup.gateways[0].metrics()["broadcaster_legacy_kept_total"]
+    gateway = omegaup.gateways[0]
+    kept = gateway.metrics()["broadcaster_legacy_kept_total"]
+    open_before = gateway.metrics()["connections_active"]
     page.abort()
-    wait_until(lambda: omegaup.gateways[0].metrics()["broadcaster_legacy_kept_total"] > kept,
-               what="its positions to be kept")
+    wait_until(lambda: gateway.metrics()["connections_active"] < open_before, what="its end")
     omegaup.post(place, '"private"')
     omegaup.post(place, '"public"', public=True)
-    assert omegaup.page(place.contest_channel).recv_text() == '"public"'
+    again = omegaup.page(place.contest_channel)
+    omegaup.begin([again], place)
+    omegaup.post(place, '"of nobody"')
+    omegaup.post(place, '"later"', public=True)
+    assert again.recv_text() == '"later"'
+    assert gateway.metrics()["broadcaster_legacy_kept_total"] == kept
 
 
 # --- identities -----------------------------------------------------------------------------------

@@ -44,11 +44,19 @@ def wait_until(condition, limit=LIMIT, what="the condition", pause=0.01):
 given_ports = set()
 
 
+def own_ports():
+    """The ports that this process of pytest may give; one that runs beside it gives others."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    each = (32000 - 10000) // workers
+    return range(10000 + worker * each, 10000 + (worker + 1) * each)
+
+
 def free_port():
     """A free TCP port below the ephemeral ones, which connections of other tests might take. None
     is given twice: whoever has one may not have bound it yet."""
     while True:
-        port = random.randrange(10000, 32000)
+        port = random.choice(own_ports())
         if port in given_ports:
             continue
         with socket.socket() as s:

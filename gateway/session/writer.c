@@ -264,7 +264,7 @@ static bool write_large_event(struct session *s)
         }
         return ok;
     }
-    char *end = malloc(end_max(s));
+    char *end = malloc(end_max(s) + 1); /* never of no bytes, which may be NULL */
     bool ok = end && hand_over(s, (const uint8_t *)end, write_end(s, slot, end));
     free(end);
     pop_sent(s, 1);

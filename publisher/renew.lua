@@ -7,15 +7,16 @@
 -- ARGV: 1 epoch to use     2… how many ms ago each topic's last event was acknowledged elsewhere
 -- Returns how many topics were renewed.
 --
--- Nothing is to be done for a topic whose epoch is younger than that acknowledgement (`m` in T:pos),
--- as after a plain failover, or when another publisher has just renewed it: that reset came after
--- the event. A topic without an epoch in the present history can have been read at any time since
--- this server started. An acknowledgement is heard later than it is true, and its age was told before
--- this is executed: both can only renew too much. What is left is how differently two clocks run.
+-- Nothing is to be done for a topic that was renewed after that acknowledgement (`m` in T:pos): that
+-- reset came after the event. Any other topic can have been read, as nothing yet, at any time since
+-- this server started, and the event that began its epoch here has reset nobody. An acknowledgement is
+-- heard later than it is true, and its age was told before this is executed: both can only renew too
+-- much. What is left is how differently two clocks run and are rounded.
 --
 -- The new epoch begins with offset 1 taken by no event (`b0`), since an event with offset 1 would
 -- follow "nothing yet" without a reset.
 local CLOCKS_DIFFER = 0.001
+local ROUNDED_MS = 2
 local server = redis.call('INFO', 'server')
 local history = string.match(server, 'run_id:(%x+)') .. ':' ..
     string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
@@ -26,15 +27,15 @@ local started = (time[1] - tonumber(string.match(server, 'uptime_in_seconds:(%d+
 local renewed = 0
 for i = 1, #KEYS / 4 do
     local pos, log, public, private = KEYS[4 * i - 3], KEYS[4 * i - 2], KEYS[4 * i - 1], KEYS[4 * i]
-    local f = redis.call('HMGET', pos, 'r', 'm')
+    local f = redis.call('HMGET', pos, 'r', 'm', 'b0')
     local begun = started
-    if f[1] == history then
-        begun = tonumber(f[2]) or 0 -- by an earlier version: who knows when
+    if f[1] == history and f[3] == '1' then
+        begun = tonumber(f[2])
         if begun > now then
             begun = 0 -- the clock was set back: who knows how far
         end
     end
-    local age = tonumber(ARGV[i + 1]) * (1 - CLOCKS_DIFFER)
+    local age = tonumber(ARGV[i + 1]) * (1 - CLOCKS_DIFFER) - ROUNDED_MS
     if age <= now - begun then
         -- HSET first: a full Redis refuses it, but not DEL.
         redis.call('HSET', pos, 'e', ARGV[1], 'o', '1', 'b0', '1', 'r', history, 'm',

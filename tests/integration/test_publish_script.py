@@ -267,6 +267,16 @@ def test_topic_that_was_only_read_is_renewed_unless_the_server_is_younger(script
     wait_until(lambda: scripts.renew(0) == 1, what="the second in which it was started to end")
 
 
+def test_epoch_that_an_event_began_spares_no_renewal_but_a_renewed_one_does(scripts, server):
+    """Who was told that there is nothing yet follows that event without a reset."""
+    with server.client() as client:
+        wait_until(lambda: client.info("server")["uptime_in_seconds"] >= 4, what="a server of some age")
+    before_the_event = 2000  # ms
+    scripts.publish()
+    assert scripts.renew(before_the_event) == 1
+    assert scripts.renew(before_the_event) == 0, "that reset came after what was acknowledged"
+
+
 def test_next_history_begins_with_offset_one_again(scripts, server):
     scripts.publish()
     assert scripts.renew(0) == 1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A private redis-server: loopback only, a port of its own, nothing on disk."""
 import os
+import time
 
 import redis
 
@@ -52,6 +53,14 @@ class RedisServer:
         with self.client() as client:
             client.execute_command("REPLICAOF", "127.0.0.1", "1")
             client.execute_command("REPLICAOF", "NO", "ONE")
+
+    def await_message(self, pattern, limit=30):
+        """Returns when somebody publishes on such a channel, and not before."""
+        with self.client() as client, client.pubsub(ignore_subscribe_messages=True) as listener:
+            listener.psubscribe(pattern)
+            end = time.monotonic() + limit
+            while listener.get_message(timeout=1) is None:
+                assert time.monotonic() < end, f"nothing on {pattern} within {limit} s"
 
     def cut(self, name):
         """Ends the connections that gave themselves this name."""

@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <event2/util.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -136,6 +137,9 @@ static void tcp_pair(int fds[2])
     assert_int_equal(0, connect(fds[1], (struct sockaddr *)&at, n));
     fds[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
     assert_int_equal(0, evutil_make_socket_nonblocking(fds[1]));
+    /* What is sent byte by byte must not wait for the answer to the byte before (40 ms). */
+    const int on = 1;
+    assert_int_equal(0, setsockopt(fds[1], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
     assert_true(fds[0] >= 0);
     (void)close(listener);
 }

@@ -42,7 +42,8 @@ def with_places(text, certificates, log, ports):
 class Nginx:
     """Listens with TLS and, as in compose.yaml, without."""
 
-    def __init__(self, directory, certificates, gateways, variant="compose", unlimited=None):
+    def __init__(self, directory, certificates, gateways, variant="compose", unlimited=None,
+                 origins=None):
         self.directory = directory
         self.port, self.tls_port = free_port(), free_port()
         files = shipped(variant)
@@ -54,6 +55,8 @@ class Nginx:
             {39613: self.port, 8443: self.tls_port, 443: self.tls_port})
         if unlimited:
             files["unlimited.conf"] += unlimited
+        if origins:
+            files["origins.conf"] = origins
         for name, text in files.items():
             (directory / "nginx" / name).write_text(text)
         self.process = Process(

@@ -70,7 +70,11 @@ bool stream_write(struct stream *s, const void *p, size_t n)
         }
         sent = took > 0 ? (size_t)took : 0; /* stream_writev() finds out what is wrong */
     }
-    return stream_writev(s, &(struct iovec){(char *)(uintptr_t)p + sent, n - sent}, 1);
+    const union {
+        const char *given;
+        char *base; /* an iovec has no const; nothing is written there */
+    } rest = {.given = (const char *)p + sent};
+    return stream_writev(s, &(struct iovec){rest.base, n - sent}, 1);
 }
 
 size_t stream_queued(const struct stream *s)

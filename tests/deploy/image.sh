@@ -201,6 +201,7 @@ smoke() {
         images+=("$pid")
     done
     for image in "$@"; do wait_for is_healthy "$image"; done
+    rm -f "$dir/watch-$1.log" # of an earlier run: it says `subscribed`, too
     start "watch-$1" timeout 60 curl -sN -H 'Accept: text/event-stream' \
         -H 'Authorization: token token-ana' \
         "http://127.0.0.1:39613/events/?channel=/contest/annual-2024"

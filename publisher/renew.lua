@@ -29,11 +29,12 @@ for i = 1, #KEYS / 4 do
     local pos, log, public, private = KEYS[4 * i - 3], KEYS[4 * i - 2], KEYS[4 * i - 1], KEYS[4 * i]
     local f = redis.call('HMGET', pos, 'r', 'm', 'b0')
     local begun = started
-    if f[1] == history and f[3] == '1' then
-        begun = tonumber(f[2])
-        if begun > now then
-            begun = 0 -- the clock was set back: who knows how far
+    if f[1] == history then
+        local m = tonumber(f[2]) or 0 -- by an earlier version: who knows when
+        if m > now then
+            m = 0 -- the clock was set back: who knows how far
         end
+        begun = f[3] == '1' and m or math.min(started, m)
     end
     local age = tonumber(ARGV[i + 1]) * (1 - CLOCKS_DIFFER) - ROUNDED_MS
     if age <= now - begun then
